@@ -1,0 +1,359 @@
+//! One peer, over any non-blocking stream. The stream, the time and the room's log are arguments; that other connections
+//! exist is not known here.
+
+use std::io::{ErrorKind, IoSlice};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::config::{Heartbeat, Limits};
+use crate::room::log::Log;
+use crate::time::Time;
+use crate::wire::close::Ending;
+use crate::wire::frame::{self, Opcode};
+
+pub mod inbound;
+pub mod link;
+pub mod outbox;
+pub mod phase;
+pub mod stream;
+pub mod walk;
+
+use inbound::Inbound;
+use outbox::Outbox;
+use phase::{Closing, Phase, Stage};
+use stream::Stream;
+use walk::Walk;
+
+/// The most slices that one write gathers; whoever has more gets it in the next turn.
+const SLICES_MAX: usize = 32;
+
+/// Names one connection for as long as it exists. The index is reused later, the generation is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Peer {
+    /// Its place in the slab.
+    pub index: u32,
+    /// Counts accepted connections, so that a stale name never means somebody else.
+    pub generation: u32,
+}
+
+/// Where a connection sits in its room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seat {
+    /// The room's key.
+    pub room: u32,
+    /// The position in the room's list of members.
+    pub index: u32,
+}
+
+/// What the socket can do, as far as its events have told.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Readiness {
+    /// A read may find something.
+    pub readable: bool,
+    /// A write may be taken.
+    pub writable: bool,
+    /// The peer ended its side: read until that is seen, a short read proves nothing.
+    pub hangup: bool,
+}
+
+/// Which of the loop's lists a connection is on, so that it is on each at most once.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Queued {
+    /// To be read from.
+    pub receive: bool,
+    /// To be written to.
+    pub flush: bool,
+}
+
+/// What the room and the application still expect of a connection.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Owed {
+    /// It had an open event, so it gets a close event.
+    pub close_event: bool,
+    /// The application asked to be told when everything is sent.
+    pub flushed_event: bool,
+    /// It counts among those who are behind in its room.
+    pub behind: bool,
+}
+
+/// One peer.
+#[derive(Debug)]
+pub struct Connection<D> {
+    /// The application's own.
+    pub data: D,
+    /// Its name.
+    pub peer: Peer,
+    /// What it waits for.
+    pub phase: Phase,
+    /// The one deadline of the phase. In `Open`: when the token expires.
+    pub until: Time,
+    /// A deadline that the application set, or never.
+    pub appointment: Time,
+    /// Where it is in its room's log.
+    pub walk: Walk,
+    /// Its place among the room's members.
+    pub seat: Option<Seat>,
+    /// The message under way.
+    pub inbound: Option<Box<Inbound>>,
+    /// What only this peer gets.
+    pub outbox: Option<Box<Outbox>>,
+    /// See [`Readiness`].
+    pub ready: Readiness,
+    /// See [`Queued`].
+    pub queued: Queued,
+    /// See [`Owed`].
+    pub owed: Owed,
+    /// The peer's address.
+    pub remote: SocketAddr,
+    /// When it was accepted.
+    pub accepted: Time,
+    /// Bytes read.
+    pub received: u64,
+    /// Bytes written.
+    pub sent: u64,
+    /// When it was last heard of.
+    heard: Time,
+    /// When the ping went out that has no answer yet, or never.
+    pinged: Time,
+    /// When the next message would be exactly on time at the allowed rate (the generic cell rate algorithm).
+    expected: Time,
+}
+
+/// What a flush came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flushed {
+    /// Everything is with the kernel.
+    All,
+    /// There is more, and the socket would take it: next turn.
+    More,
+    /// There is more, and the socket's buffer is full: when it says so.
+    Blocked,
+    /// The connection broke.
+    Broken,
+}
+
+impl<D> Connection<D> {
+    /// A connection that was just accepted and has until `until` to be admitted.
+    pub fn new(data: D, peer: Peer, remote: SocketAddr, until: Time, now: Time) -> Self {
+        Self {
+            data,
+            peer,
+            phase: Phase::Handshake(None),
+            until,
+            appointment: Time::NEVER,
+            walk: Walk::new(peer.index, 0),
+            seat: None,
+            inbound: None,
+            outbox: None,
+            // An accepted socket has an empty send buffer.
+            ready: Readiness { readable: false, writable: true, hangup: false },
+            queued: Queued::default(),
+            owed: Owed::default(),
+            remote,
+            accepted: now,
+            received: 0,
+            sent: 0,
+            heard: now,
+            pinged: Time::NEVER,
+            expected: Time::START,
+        }
+    }
+
+    /// True while it can say and be told things.
+    pub fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open)
+    }
+
+    /// How its end is going, once that is decided.
+    pub fn closing(&self) -> Option<&Closing> {
+        match &self.phase {
+            Phase::Closing(closing) => Some(closing),
+            Phase::Handshake(_) | Phase::TokenCheck(_) | Phase::Open => None,
+        }
+    }
+
+    /// As [`Connection::closing`], to go on with it.
+    pub fn closing_mut(&mut self) -> Option<&mut Closing> {
+        match &mut self.phase {
+            Phase::Closing(closing) => Some(closing),
+            Phase::Handshake(_) | Phase::TokenCheck(_) | Phase::Open => None,
+        }
+    }
+
+    /// Takes note of a sign of life. Only this moves on the data path; the timer wheel is not touched.
+    pub fn hear(&mut self, bytes: usize, now: Time) {
+        self.received += bytes as u64;
+        self.heard = now;
+        self.pinged = Time::NEVER;
+    }
+
+    /// True if one more message is within `per_second` and `burst` (0 per second = no limit).
+    pub fn may_say(&mut self, per_second: u32, burst: u32, now: Time) -> bool {
+        if per_second == 0 {
+            return true;
+        }
+        let interval = Duration::from_secs(1) / per_second;
+        let expected = self.expected.max(now);
+        if expected.since(now) > interval * burst.saturating_sub(1) {
+            return false;
+        }
+        self.expected = expected + interval;
+        true
+    }
+
+    /// Puts a message for this peer alone behind position `after` of the log.
+    ///
+    /// # Errors
+    /// [`Ending::OutboxFull`] if more than `most` bytes would wait. A single message may be larger than that.
+    pub fn tell(&mut self, opcode: Opcode, payload: &[u8], after: u64, most: usize, now: Time) -> Result<(), Ending> {
+        let outbox = self.outbox.get_or_insert_default();
+        if outbox.bytes() > 0 && outbox.bytes() + payload.len() > most {
+            return Err(Ending::OutboxFull { most });
+        }
+        outbox.push(opcode, payload, after, now);
+        Ok(())
+    }
+
+    /// Asks for a sign of life.
+    pub fn ping(&mut self, now: Time) {
+        let mut ping = Vec::with_capacity(2);
+        frame::append(&mut ping, Opcode::Ping, &[]);
+        self.outbox.get_or_insert_default().push_control(&ping);
+        self.pinged = now;
+    }
+
+    /// True when it was asked for a sign of life and has not given one.
+    pub fn awaits_pong(&self) -> bool {
+        self.pinged != Time::NEVER
+    }
+
+    /// When it should be asked for a sign of life: a while after the last one, 10 % more or less, the same for the same
+    /// peer but different between peers, so that those who came together are not pinged together.
+    pub fn ping_due(&self, heartbeat: &Heartbeat) -> Time {
+        if heartbeat.ping_interval.is_zero() {
+            return Time::NEVER;
+        }
+        let spread = self.peer.generation.wrapping_mul(0x9E37_79B9) >> 22;
+        let permille = 900 + spread * 200 / 1023;
+        self.heard + heartbeat.ping_interval * permille / 1000
+    }
+
+    /// When an answer to the ping is overdue.
+    pub fn pong_due(&self, heartbeat: &Heartbeat) -> Time {
+        if self.awaits_pong() { self.pinged + heartbeat.pong_timeout } else { Time::NEVER }
+    }
+
+    /// When the message under way is overdue.
+    pub fn message_due(&self, limits: &Limits) -> Time {
+        let begun = self.inbound.as_ref().and_then(|inbound| inbound.begun());
+        begun.map_or(Time::NEVER, |begun| begun + limits.message_timeout)
+    }
+
+    /// When the oldest unread message is too old.
+    pub fn reading_due(&self, limits: &Limits, log: &Log) -> Time {
+        let shared = log.said_at(self.walk.cursor);
+        let private = self.outbox.as_ref().and_then(|outbox| outbox.oldest());
+        let oldest = shared.into_iter().chain(private).min();
+        oldest.map_or(Time::NEVER, |oldest| oldest + limits.unread_age)
+    }
+
+    /// When there is something to do for this connection if nothing happens before. The lazy timer wheel asks this when
+    /// an entry comes up, so traffic never has to move an entry.
+    pub fn due(&self, limits: &Limits, heartbeat: &Heartbeat, log: &Log) -> Time {
+        if !self.is_open() {
+            return self.until;
+        }
+        let heartbeat_due = if self.awaits_pong() { self.pong_due(heartbeat) } else { self.ping_due(heartbeat) };
+        self.until
+            .min(self.appointment)
+            .min(heartbeat_due)
+            .min(self.message_due(limits))
+            .min(self.reading_due(limits, log))
+    }
+
+    /// Decides the end: from here on nothing is taken from the peer, and `last` is the last that it gets, behind all that
+    /// was said to it before, or at the next frame boundary if the ending gives that up.
+    pub fn begin_close(&mut self, ending: Ending, last: &[u8], log: &Log, grace: Duration, now: Time) {
+        let end = log.end();
+        self.inbound = None;
+        let outbox = self.outbox.get_or_insert_default();
+        if ending.gives_up_unread() {
+            let frame_end = log.frame_end(self.walk.cursor).filter(|_| self.walk.mid_frame);
+            let missing = frame_end.and_then(|end| usize::try_from(end - self.walk.cursor).ok()).unwrap_or(0);
+            outbox.give_up(log.run(self.walk.cursor).get(..missing).unwrap_or(&[]));
+            self.walk.mid_frame = false;
+            self.walk.cursor = end;
+        }
+        outbox.push_last(last, end, now);
+        let stage = if ending == Ending::Reset { Stage::Over } else { Stage::Sending };
+        self.until = now + grace;
+        self.phase = Phase::Closing(Box::new(Closing { ending, stage, discarded: 0 }));
+    }
+
+    /// Takes what it has not been sent of `log` with it, because it goes where that log is not read: all that waits
+    /// becomes one piece of its outbox.
+    pub fn carry_over(&mut self, log: &Log, now: Time) {
+        if !self.has_more(log) {
+            return;
+        }
+        let mut waiting = Vec::new();
+        self.walk.look_ahead(self.outbox.as_deref(), log, |bytes| {
+            waiting.extend_from_slice(bytes);
+            true
+        });
+        // The beginning may be the rest of a frame that is half sent, and nothing may come before that.
+        let mut outbox = Outbox::default();
+        outbox.push_begun(waiting, now);
+        self.outbox = Some(Box::new(outbox));
+        self.walk.mid_frame = false;
+    }
+
+    /// True when there is something to send to it.
+    pub fn has_more(&mut self, log: &Log) -> bool {
+        self.walk.has_more(self.outbox.as_deref(), log)
+    }
+
+    /// Bytes of the log that it has not been sent.
+    pub fn unread(&self, log: &Log) -> u64 {
+        if self.walk.finished { 0 } else { log.end().saturating_sub(self.walk.cursor) }
+    }
+
+    /// Writes, with one call, as much as the socket takes of what is next.
+    pub fn flush<S: Stream>(&mut self, stream: &mut S, log: &Log) -> Flushed {
+        let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+        let mut count = 0;
+        let mut offered = 0;
+        self.walk.look_ahead(self.outbox.as_deref(), log, |bytes| {
+            if let Some(slice) = slices.get_mut(count) {
+                *slice = IoSlice::new(bytes);
+                offered += bytes.len();
+                count += 1;
+            }
+            count < SLICES_MAX
+        });
+        let written = match slices.get(..count) {
+            None | Some([]) => Ok(0),
+            Some([one]) => stream.write(one),
+            Some(several) => stream.write_vectored(several),
+        };
+        let sent = match written {
+            Ok(sent) => sent,
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                self.ready.writable = error.kind() == ErrorKind::Interrupted;
+                return if self.ready.writable { Flushed::More } else { Flushed::Blocked };
+            }
+            Err(_) => return Flushed::Broken,
+        };
+        self.sent += sent as u64;
+        self.walk.follow(self.outbox.as_deref_mut(), log, sent);
+        if self.outbox.as_ref().is_some_and(|outbox| outbox.is_empty()) {
+            self.outbox = None;
+        }
+        if sent < offered {
+            // The kernel took less than it was given: its buffer is full, and it will say when it has room again.
+            self.ready.writable = false;
+            return Flushed::Blocked;
+        }
+        if self.has_more(log) { Flushed::More } else { Flushed::All }
+    }
+}

@@ -1,0 +1,186 @@
+//! The way in: from the first byte of a request head to a WebSocket, or to the answer that says why not.
+
+use std::net::SocketAddr;
+
+use super::gate::Token;
+use super::{Application, Engine};
+use crate::connection::Peer;
+use crate::connection::phase::{PartialHead, Phase, Wish};
+use crate::connection::stream::Stream;
+use crate::wire::close::Ending;
+use crate::wire::request::{HeadLimits, Parsed, Request, parse_from};
+use crate::wire::response::{Refusal, Response, Status, switching_protocols};
+use crate::wire::upgrade::{Kind, Upgrade, accept_key, classify, select_protocol};
+
+/// `Retry-After` is a random number of seconds up to this, so that those who were refused together do not come back
+/// together.
+const RETRY_AFTER_MAX_S: u32 = 30;
+
+/// What becomes of a whole request.
+enum Verdict<D> {
+    /// It becomes a WebSocket.
+    Upgrade { wish: Wish, token: Token, data: D, accept: String },
+    /// It gets this answer.
+    Answer { response: Response, detail: String },
+}
+
+impl<S: Stream, A: Application> Engine<S, A> {
+    /// Takes the next bytes of a request head. Bytes behind it are the first frames.
+    pub(super) fn receive_head(&mut self, peer: Peer, bytes: &[u8]) {
+        let limits =
+            HeadLimits { bytes: self.hub.limits.request_head, headers: self.hub.limits.request_headers as usize };
+        let Some(connection) = self.hub.get_mut(peer) else { return };
+        let Phase::Handshake(partial) = &mut connection.phase else { return };
+        // The usual head comes in one piece and is never copied.
+        let partial = partial.take().map(|mut partial| {
+            partial.bytes.extend_from_slice(bytes);
+            partial
+        });
+        let (head, searched) = partial.as_ref().map_or((bytes, 0), |partial| (&partial.bytes[..], partial.searched));
+        match parse_from(head, searched, limits) {
+            Ok(Parsed::Complete { request, head_len }) => {
+                let rest = head.get(head_len..).unwrap_or(&[]);
+                self.receive_request(peer, &request, rest);
+            }
+            Ok(Parsed::Partial) => {
+                let bytes = partial.map_or_else(|| bytes.to_vec(), |partial| partial.bytes);
+                let searched = bytes.len();
+                connection.phase = Phase::Handshake(Some(Box::new(PartialHead { bytes, searched })));
+            }
+            Err(refusal) => self.refuse(peer, &refusal),
+        }
+    }
+
+    /// The peer ended its side in the middle of a head: it may still read why that is no request.
+    pub(super) fn refuse_half_request(&mut self, peer: Peer) {
+        self.refuse(peer, &Refusal::bad_request("the request ended before its blank line"));
+    }
+
+    /// The answer for a connection that comes when there is no place for it.
+    pub(super) fn refusal_on_arrival(&mut self, remote: SocketAddr) -> Option<(Refusal, String)> {
+        let limits = &self.hub.limits;
+        let counters = &mut self.hub.counters;
+        let from_here = self.hub.pending_by_address.get(&remote.ip()).copied().unwrap_or(0);
+        let (status, text, key, limit) = if self.hub.connections.len() >= limits.connections as usize {
+            counters.full += 1;
+            (Status::ServiceUnavailable, "the server is full", "connections", limits.connections)
+        } else if self.hub.pending >= limits.pending {
+            counters.pending_full += 1;
+            (Status::ServiceUnavailable, "too many connections are waiting to be let in", "pending", limits.pending)
+        } else if limits.pending_per_address > 0 && from_here >= limits.pending_per_address {
+            counters.pending_per_address_full += 1;
+            let text = "too many connections from your address are waiting to be let in";
+            (Status::TooManyRequests, text, "pending_per_address", limits.pending_per_address)
+        } else {
+            return None;
+        };
+        let detail = format!("{text} (limits.{key} = {limit})");
+        Some((Refusal::new(status, format!("{text}, try again later")).retry_after(self.retry_after()), detail))
+    }
+
+    fn retry_after(&mut self) -> u32 {
+        self.random.u32(1..=RETRY_AFTER_MAX_S)
+    }
+
+    fn refuse(&mut self, peer: Peer, refusal: &Refusal) {
+        self.hub.answer(peer, &refusal.response(), false, refusal.text().to_owned());
+    }
+
+    fn receive_request(&mut self, peer: Peer, request: &Request<'_>, rest: &[u8]) {
+        let verdict = match classify(request) {
+            Ok(Kind::Upgrade(upgrade)) => self.judge_upgrade(request, &upgrade).map_err(|(refusal, detail)| {
+                let detail = detail.unwrap_or_else(|| refusal.text().to_owned());
+                (refusal, detail)
+            }),
+            Ok(Kind::Plain) => {
+                self.judge_plain(request).map_err(|refusal| (refusal.clone(), refusal.text().to_owned()))
+            }
+            Err(refusal) => Err((refusal.clone(), refusal.text().to_owned())),
+        };
+        match verdict {
+            Ok(Verdict::Upgrade { wish, token, data, accept }) => {
+                self.upgrade(peer, wish, token, data, &accept);
+                if !rest.is_empty() {
+                    self.take_messages(peer, rest);
+                }
+            }
+            Ok(Verdict::Answer { response, detail }) => {
+                self.hub.answer(peer, &response, request.method() == "HEAD", detail);
+            }
+            Err((refusal, detail)) => {
+                let head_only = request.method() == "HEAD";
+                self.hub.answer(peer, &refusal.response(), head_only, detail);
+            }
+        }
+    }
+
+    fn judge_upgrade(
+        &mut self,
+        request: &Request<'_>,
+        upgrade: &Upgrade<'_>,
+    ) -> Result<Verdict<A::Data>, (Refusal, Option<String>)> {
+        if self.drain.is_some() {
+            let refusal = Refusal::new(Status::ServiceUnavailable, Ending::ShuttingDown.reason().into_owned());
+            return Err((refusal.retry_after(self.retry_after()), None));
+        }
+        let plain = |refusal| (refusal, None);
+        let room = self.application.room_for(request.path()).map_err(plain)?;
+        self.gate.check_origin(upgrade).map_err(|(refusal, detail)| (refusal, Some(detail)))?;
+        let token = self.gate.check_request(request, &room, self.hub.now).map_err(plain)?;
+        let data = self.application.admit(request, &room).map_err(plain)?;
+        let protocol = select_protocol(&upgrade.protocols, A::PROTOCOLS);
+        let wish = Wish { room: room.into(), protocol };
+        Ok(Verdict::Upgrade { wish, token, data, accept: accept_key(upgrade.key) })
+    }
+
+    fn judge_plain(&self, request: &Request<'_>) -> Result<Verdict<A::Data>, Refusal> {
+        if !matches!(request.method(), "GET" | "HEAD") {
+            let text = "only GET and HEAD are answered here";
+            return Err(Refusal::new(Status::MethodNotAllowed, text).allow("GET, HEAD"));
+        }
+        let detail = request.path().to_owned();
+        let response = match request.path() {
+            "/healthz" => Response::line(Status::Ok, "ok"),
+            "/readyz" => self.readiness(),
+            path => match self.application.page(request) {
+                Some(page) => page,
+                None => {
+                    self.application.room_for(path)?;
+                    let text = "this address speaks WebSocket: send an upgrade request";
+                    return Err(Refusal::new(Status::UpgradeRequired, text));
+                }
+            },
+        };
+        Ok(Verdict::Answer { response, detail })
+    }
+
+    /// Whether a load balancer should send more clients.
+    fn readiness(&self) -> Response {
+        if self.drain.is_some() {
+            return Response::line(Status::ServiceUnavailable, "shutting down");
+        }
+        // The one that asks is a connection too.
+        if self.hub.connections.len() > self.hub.limits.connections as usize {
+            return Response::line(Status::ServiceUnavailable, "full");
+        }
+        Response::line(Status::Ok, "ready")
+    }
+
+    fn upgrade(&mut self, peer: Peer, wish: Wish, token: Token, data: A::Data, accept: &str) {
+        let mut head = Vec::new();
+        switching_protocols(accept, wish.protocol, &mut head);
+        let now = self.hub.now.time;
+        let Some(connection) = self.hub.get_mut(peer) else { return };
+        connection.data = data;
+        connection.outbox.get_or_insert_default().push_raw(&head, 0, now);
+        self.hub.queue_flush(peer);
+        match token {
+            Token::Good(identity) => self.open_connection(peer, &wish.room, wish.protocol, identity, false),
+            Token::ToCome => {
+                if let Some(connection) = self.hub.get_mut(peer) {
+                    connection.phase = Phase::TokenCheck(Box::new(wish));
+                }
+            }
+        }
+    }
+}

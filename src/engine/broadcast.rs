@@ -1,0 +1,102 @@
+//! The step `broadcast`: moves the passes on through the rooms in which something was said, as far as this turn's budget of
+//! writes goes. It only chooses who is written to; `flush` writes.
+
+use super::{Application, Engine};
+use crate::connection::Peer;
+use crate::connection::stream::Stream;
+use crate::time::Now;
+use crate::wire::close::Ending;
+
+/// Members that need no write are cheap to visit; so many are visited for each write that is allowed.
+const VISITS_PER_WRITE: usize = 8;
+/// A pass is moved on by so many members at a time, so that two busy rooms take turns.
+const SLICE: usize = 256;
+
+impl<S: Stream, A: Application> Engine<S, A> {
+    /// Visits members of rooms with news until the budget of this turn is used up or everybody was visited.
+    pub fn broadcast(&mut self, now: Now) {
+        self.hub.now = now;
+        let most = self.hub.limits.turn_writes as usize;
+        let mut visits = most.saturating_mul(VISITS_PER_WRITE);
+        let mut finished = 0;
+        while finished < self.hub.rooms.passing.len() && visits > 0 && self.hub.unflushed.len() < most {
+            let Some(room) = self.hub.rooms.passing.pop_front() else { break };
+            let slice = SLICE.min(visits).min(most - self.hub.unflushed.len());
+            let visited = self.visit_slice(room, slice);
+            visits -= visited.min(visits);
+            finished = if visited < slice { finished + 1 } else { 0 };
+            self.hub.rooms.passing.push_back(room);
+        }
+        self.settle();
+    }
+
+    /// Visits up to `most` members and returns how many that were.
+    fn visit_slice(&mut self, room: u32, most: usize) -> usize {
+        let Some(entry) = self.hub.rooms.get_mut(room) else { return 0 };
+        entry.begin_pass();
+        let places = entry.advance_pass(most);
+        let visited = places.len();
+        for place in places {
+            let member = self.hub.rooms.get(room).and_then(|entry| entry.members().get(place)).copied();
+            if let Some(peer) = member.and_then(|member| self.hub.peer_at(member)) {
+                self.visit(peer);
+            }
+        }
+        visited
+    }
+
+    fn visit(&mut self, peer: Peer) {
+        let Some(connection) = self.hub.connections.get_mut(peer.index as usize) else { return };
+        let log = self.hub.rooms.log(connection.seat);
+        if !connection.has_more(log) {
+            let cursor = connection.walk.cursor;
+            self.note_cursor(peer, cursor);
+            return;
+        }
+        let most = self.hub.limits.unread;
+        if connection.unread(log) > most as u64 {
+            self.give_up_reader(peer, most);
+            return;
+        }
+        let cursor = connection.walk.cursor;
+        if connection.ready.writable {
+            self.hub.queue_flush(peer);
+        } else {
+            self.hub.set_behind(peer, true);
+            self.hub.rearm(peer);
+        }
+        self.note_cursor(peer, cursor);
+    }
+
+    /// A reader has more unread than the limit. If it was on its way out already there is nothing left to wait for.
+    fn give_up_reader(&mut self, peer: Peer, most: usize) {
+        let open = self.hub.get(peer).is_some_and(|connection| connection.is_open());
+        if open {
+            self.hub.end(peer, Ending::TooFarBehind { most });
+        } else {
+            self.hub.counters.cut += 1;
+            self.hub.cut(peer);
+        }
+    }
+
+    /// Takes note of where a member is that was visited; one that reads no further does not hold the log.
+    fn note_cursor(&mut self, peer: Peer, cursor: u64) {
+        let Some(connection) = self.hub.get(peer).filter(|connection| !connection.walk.finished) else { return };
+        if let Some(room) = connection.seat.and_then(|seat| self.hub.rooms.get_mut(seat.room)) {
+            room.note_cursor(cursor);
+        }
+    }
+
+    /// After the writes of this turn: ends the passes that came through, and forgets what everybody has.
+    pub(super) fn settle_passes(&mut self) {
+        for _ in 0..self.hub.rooms.passing.len() {
+            let Some(room) = self.hub.rooms.passing.pop_front() else { break };
+            let Some(entry) = self.hub.rooms.get_mut(room) else { continue };
+            if entry.settle_pass() {
+                self.hub.rooms.passing.push_back(room);
+            } else {
+                entry.queued = false;
+            }
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! All peers, all rooms, all deadlines, and the lists of what is to be done. The steps of a turn work on it, and so does
+//! the application through its [`Desk`](super::Desk). It knows neither sockets nor the application.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+
+use slab::Slab;
+
+use super::counters::Counters;
+use super::rooms::Rooms;
+use crate::config::{Heartbeat, Limits};
+use crate::connection::phase::{Phase, Stage};
+use crate::connection::{Connection, Peer, Seat};
+use crate::time::{Now, Time};
+use crate::timer_wheel::TimerWheel;
+use crate::wire::close::Ending;
+use crate::wire::frame::{self, Message};
+use crate::wire::response::Response;
+
+/// Those who are too slow get this part of the ordinary time for their close frame: they are not reading anyway.
+const SLOW_GRACE_DIVISOR: u32 = 8;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Hub<D> {
+    pub(super) connections: Slab<Connection<D>>,
+    pub(super) rooms: Rooms,
+    pub(super) wheel: TimerWheel,
+    pub(super) limits: Limits,
+    pub(super) heartbeat: Heartbeat,
+    pub(super) counters: Counters,
+    pub(super) now: Now,
+    /// To be read from.
+    pub(super) runnable: VecDeque<Peer>,
+    /// To be written to.
+    pub(super) unflushed: VecDeque<Peer>,
+    /// Ended, and the application does not know yet.
+    pub(super) departed: VecDeque<Peer>,
+    /// To be removed at the end of the turn.
+    pub(super) over: Vec<Peer>,
+    /// Everything was sent, and the application asked to be told.
+    pub(super) flushed: Vec<Peer>,
+    /// Connections that are not admitted yet.
+    pub(super) pending: u32,
+    pub(super) pending_by_address: HashMap<IpAddr, u32>,
+    /// Connections that are admitted and not on their way out.
+    pub(super) open: u32,
+    /// Counts accepted connections; see [`Peer::generation`].
+    generation: u32,
+}
+
+impl<D> Hub<D> {
+    pub(super) fn new(limits: Limits, heartbeat: Heartbeat) -> Self {
+        Self {
+            connections: Slab::new(),
+            rooms: Rooms::default(),
+            wheel: TimerWheel::new(),
+            limits,
+            heartbeat,
+            counters: Counters::default(),
+            now: Now { time: Time::START, unix: 0 },
+            runnable: VecDeque::new(),
+            unflushed: VecDeque::new(),
+            departed: VecDeque::new(),
+            over: Vec::new(),
+            flushed: Vec::new(),
+            pending: 0,
+            pending_by_address: HashMap::new(),
+            open: 0,
+            generation: 0,
+        }
+    }
+
+    /// Makes a connection in the phase `Handshake`.
+    pub(super) fn insert(&mut self, data: D, remote: SocketAddr) -> Peer {
+        let entry = self.connections.vacant_entry();
+        let index = u32::try_from(entry.key()).unwrap_or(u32::MAX);
+        let peer = Peer { index, generation: self.generation };
+        self.generation = self.generation.wrapping_add(1);
+        let until = self.now.time + self.limits.admit_timeout;
+        entry.insert(Connection::new(data, peer, remote, until, self.now.time));
+        self.pending += 1;
+        *self.pending_by_address.entry(remote.ip()).or_default() += 1;
+        self.wheel.arm(index, until);
+        peer
+    }
+
+    pub(super) fn get(&self, peer: Peer) -> Option<&Connection<D>> {
+        self.connections.get(peer.index as usize).filter(|connection| connection.peer == peer)
+    }
+
+    pub(super) fn get_mut(&mut self, peer: Peer) -> Option<&mut Connection<D>> {
+        self.connections.get_mut(peer.index as usize).filter(|connection| connection.peer == peer)
+    }
+
+    pub(super) fn peer_at(&self, index: u32) -> Option<Peer> {
+        self.connections.get(index as usize).map(|connection| connection.peer)
+    }
+
+    /// Makes sure that the connection is read from, in this turn or the next.
+    pub(super) fn queue_receive(&mut self, peer: Peer) {
+        let Some(connection) = self.get_mut(peer) else { return };
+        if !std::mem::replace(&mut connection.queued.receive, true) {
+            self.runnable.push_back(peer);
+        }
+    }
+
+    /// Makes sure that the connection is written to, in this turn or the next.
+    pub(super) fn queue_flush(&mut self, peer: Peer) {
+        let Some(connection) = self.get_mut(peer) else { return };
+        if !std::mem::replace(&mut connection.queued.flush, true) {
+            self.unflushed.push_back(peer);
+        }
+    }
+
+    /// Makes the wheel ask the connection no later than when it is due. Called where a deadline may have come nearer;
+    /// one that has moved away is found out when the wheel asks.
+    pub(super) fn rearm(&mut self, peer: Peer) {
+        let Some(connection) = self.get(peer) else { return };
+        let due = connection.due(&self.limits, &self.heartbeat, self.rooms.log(connection.seat));
+        if self.wheel.armed_for(peer.index).is_none_or(|armed| armed > due) {
+            self.wheel.arm(peer.index, due);
+        }
+    }
+
+    /// Lets a connection whose token is good into a room. The application is to be told by the caller.
+    pub(super) fn admit(&mut self, peer: Peer, room: &str, until: Time) -> Option<Seat> {
+        self.leave_pending(peer);
+        let connection = self.connections.get_mut(peer.index as usize)?;
+        connection.phase = Phase::Open;
+        connection.until = until;
+        connection.owed.close_event = true;
+        self.open += 1;
+        self.counters.admitted += 1;
+        let seat = self.sit_down(peer, room)?;
+        self.rearm(peer);
+        Some(seat)
+    }
+
+    /// Gives a connection a seat in a room, from whose next message on it will hear everything.
+    pub(super) fn sit_down(&mut self, peer: Peer, room: &str) -> Option<Seat> {
+        let seat = self.rooms.enter(room, peer.index);
+        let room = self.rooms.get_mut(seat.room)?;
+        room.open += 1;
+        let connection = self.connections.get_mut(peer.index as usize)?;
+        connection.seat = Some(seat);
+        connection.walk.cursor = room.log.end();
+        connection.walk.own_until = 0;
+        Some(seat)
+    }
+
+    /// Takes a connection off its seat; the room goes if that was the last one.
+    pub(super) fn stand_up(&mut self, peer: Peer) {
+        self.set_behind(peer, false);
+        let Some(seat) = self.get_mut(peer).and_then(|connection| connection.seat.take()) else { return };
+        let Some(room) = self.rooms.get_mut(seat.room) else { return };
+        for moved in room.leave(seat.index).into_iter().flatten() {
+            let moved_seat = self.connections.get_mut(moved.member as usize).and_then(|other| other.seat.as_mut());
+            if let Some(moved_seat) = moved_seat {
+                moved_seat.index = moved.to;
+            }
+        }
+        self.rooms.remove_if_empty(seat.room);
+    }
+
+    /// Keeps the count of those who have not been sent everything; with the last of them the room's log can go.
+    pub(super) fn set_behind(&mut self, peer: Peer, behind: bool) {
+        let Some(connection) = self.connections.get_mut(peer.index as usize) else { return };
+        let before = std::mem::replace(&mut connection.owed.behind, behind);
+        let Some(room) = connection.seat.and_then(|seat| self.rooms.get_mut(seat.room)) else { return };
+        match (before, behind) {
+            (false, true) => room.behind += 1,
+            (true, false) => {
+                room.behind -= 1;
+                if room.behind == 0 {
+                    room.release_log();
+                }
+            }
+            (true, true) | (false, false) => {}
+        }
+    }
+
+    /// Says something to one peer; what cannot wait in its outbox any more ends it.
+    pub(super) fn tell(&mut self, peer: Peer, message: Message<'_>) {
+        let Some(connection) = self.connections.get_mut(peer.index as usize).filter(|other| other.peer == peer) else {
+            return;
+        };
+        if !connection.is_open() {
+            return;
+        }
+        let after = self.rooms.log(connection.seat).end();
+        let told = connection.tell(message.opcode(), message.payload(), after, self.limits.outbox, self.now.time);
+        match told {
+            Ok(()) => self.queue_flush(peer),
+            Err(ending) => self.end(peer, ending),
+        }
+    }
+
+    /// Appends a message to a room's log, to be stepped over by `except`.
+    pub(super) fn broadcast(&mut self, room: u32, except: Option<Peer>, message: Message<'_>) {
+        let Some(entry) = self.rooms.get_mut(room) else { return };
+        let sender = except.map_or(crate::room::log::NO_SENDER, |peer| peer.index);
+        let end = entry.log.append(message, sender, self.now.time);
+        self.counters.broadcasts += 1;
+        self.rooms.queue_pass(room);
+        if let Some(connection) = except.and_then(|peer| self.get_mut(peer)) {
+            connection.walk.own_until = end;
+        }
+    }
+
+    /// Answers a request that does not become a WebSocket; that is the end of the connection.
+    pub(super) fn answer(&mut self, peer: Peer, response: &Response, head_only: bool, detail: String) {
+        let status = response.status().code();
+        let bytes = if head_only { response.render_head() } else { response.render() };
+        self.end_with(peer, Ending::Answered { status, detail }, &bytes);
+    }
+
+    /// Ends a connection, with the close frame that belongs to the ending.
+    pub(super) fn end(&mut self, peer: Peer, ending: Ending) {
+        let mut close = Vec::new();
+        if let Some(code) = ending.code() {
+            frame::append_close(&mut close, Some(code), &ending.reason());
+        }
+        self.end_with(peer, ending, &close);
+    }
+
+    /// Ends a connection whose last bytes are `last`. A connection ends once: what comes later changes nothing, except
+    /// that a broken connection needs no further patience.
+    pub(super) fn end_with(&mut self, peer: Peer, ending: Ending, last: &[u8]) {
+        let Some(connection) = self.get(peer) else { return };
+        if connection.closing().is_some() {
+            if ending == Ending::Reset {
+                self.cut(peer);
+            }
+            return;
+        }
+        match connection.phase {
+            Phase::Open => self.leave_open(peer),
+            Phase::Handshake(_) | Phase::TokenCheck(_) => self.leave_pending(peer),
+            Phase::Closing(_) => {}
+        }
+        self.counters.count_ending(&ending);
+        let grace = if ending.is_too_slow() {
+            self.limits.close_timeout / SLOW_GRACE_DIVISOR
+        } else {
+            self.limits.close_timeout
+        };
+        let Some(connection) = self.connections.get_mut(peer.index as usize) else { return };
+        let log = self.rooms.log(connection.seat);
+        let reset = ending == Ending::Reset;
+        connection.begin_close(ending, last, log, grace, self.now.time);
+        if reset {
+            self.over.push(peer);
+        } else {
+            self.queue_flush(peer);
+            self.rearm(peer);
+        }
+    }
+
+    /// Gives a connection up: it is removed at the end of this turn, whatever is unsent.
+    pub(super) fn cut(&mut self, peer: Peer) {
+        let Some(closing) = self.get_mut(peer).and_then(Connection::closing_mut) else { return };
+        if std::mem::replace(&mut closing.stage, Stage::Over) != Stage::Over {
+            self.over.push(peer);
+        }
+    }
+
+    fn leave_open(&mut self, peer: Peer) {
+        self.open -= 1;
+        let Some(connection) = self.get(peer) else { return };
+        let seat = connection.seat;
+        if let Some(room) = seat.and_then(|seat| self.rooms.get_mut(seat.room)) {
+            room.open -= 1;
+        }
+        self.departed.push_back(peer);
+    }
+
+    fn leave_pending(&mut self, peer: Peer) {
+        self.pending -= 1;
+        let Some(address) = self.get(peer).map(|connection| connection.remote.ip()) else { return };
+        if let Some(count) = self.pending_by_address.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                self.pending_by_address.remove(&address);
+            }
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! All peers, without their sockets' readiness and without a clock: whoever drives the engine says what is ready and what
+//! time it is, so that the whole server but `poll` runs in a simulation.
+//!
+//! One turn is `receive`, `broadcast`, `expire`, `flush`, `reap`, in this order. What a peer says is collected and applied
+//! after its bytes are read; only `flush` writes to streams, and only `reap` removes anybody.
+
+use std::net::SocketAddr;
+
+use crate::config::{Heartbeat, Limits, Shutdown};
+use crate::connection::inbound::{InboundPool, Incoming};
+use crate::connection::stream::Stream;
+use crate::connection::{Peer, Readiness};
+use crate::time::{Now, Time};
+use crate::wire::boundary::MessageLimits;
+use crate::wire::close::Ending;
+
+mod admission;
+mod application;
+mod broadcast;
+mod counters;
+mod desk;
+mod drain;
+mod expire;
+mod flush;
+mod gate;
+mod hub;
+mod reap;
+mod receive;
+mod rooms;
+
+pub use application::{Application, Arrival};
+pub use counters::Counters;
+pub use desk::Desk;
+pub use gate::Gate;
+pub use reap::Departure;
+pub use rooms::RoomId;
+
+use drain::Drain;
+use hub::Hub;
+
+/// Beyond the connections that are allowed, this many are accepted to be told so: they get a whole answer and an orderly
+/// end. The descriptors for them are part of the reserve that `limits.connections` leaves.
+pub const REFUSALS_MAX: usize = 32;
+
+/// What the engine is told about its limits. `connections` and `pending` are final numbers here, not "0 = derive it".
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Section `[limits]` of the configuration.
+    pub limits: Limits,
+    /// Section `[heartbeat]`.
+    pub heartbeat: Heartbeat,
+    /// Section `[shutdown]`.
+    pub shutdown: Shutdown,
+}
+
+/// The server without its sockets. `S` is what it reads and writes, `A` is what it is for.
+pub struct Engine<S, A: Application> {
+    hub: Hub<A::Data>,
+    /// By slab index, beside the connections: an application never sees them.
+    streams: Vec<Option<S>>,
+    application: A,
+    gate: Gate,
+    shutdown: Shutdown,
+    drain: Option<Drain>,
+    pool: InboundPool,
+    /// The one read buffer.
+    buffer: Vec<u8>,
+    /// What the peer that is being read from has said; empty between two peers.
+    incoming: Vec<Incoming>,
+    /// Keys that came due; empty between two turns.
+    due: Vec<u32>,
+    /// For the random part of `Retry-After`.
+    random: fastrand::Rng,
+}
+
+impl<S: Stream, A: Application> Engine<S, A> {
+    /// An engine without peers. `seed` decides what little is random.
+    pub fn new(application: A, gate: Gate, settings: Settings, seed: u64) -> Self {
+        let limits = &settings.limits;
+        let message = MessageLimits { bytes: limits.message, fragments: limits.fragments };
+        Self {
+            pool: InboundPool::new(message),
+            buffer: vec![0; limits.turn_read],
+            hub: Hub::new(settings.limits, settings.heartbeat),
+            streams: Vec::new(),
+            application,
+            gate,
+            shutdown: settings.shutdown,
+            drain: None,
+            incoming: Vec::new(),
+            due: Vec::new(),
+            random: fastrand::Rng::with_seed(seed),
+        }
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.hub.limits
+    }
+
+    /// True while another connection can be taken, if only to be told that the server is full.
+    pub fn has_room(&self) -> bool {
+        self.hub.connections.len() < self.hub.limits.connections as usize + REFUSALS_MAX
+    }
+
+    /// Takes a connection that was just accepted. It is refused at once, with a whole HTTP answer, if a limit says so.
+    pub fn accept(&mut self, stream: S, remote: SocketAddr, now: Now) -> Peer {
+        self.hub.now = now;
+        self.hub.counters.accepted += 1;
+        let refusal = self.refusal_on_arrival(remote);
+        let peer = self.hub.insert(A::Data::default(), remote);
+        let index = peer.index as usize;
+        if index >= self.streams.len() {
+            self.streams.resize_with(index + 1, || None);
+        }
+        if let Some(place) = self.streams.get_mut(index) {
+            *place = Some(stream);
+        }
+        if let Some((refusal, detail)) = refusal {
+            self.hub.answer(peer, &refusal.response(), false, detail);
+        }
+        peer
+    }
+
+    /// The stream of a peer, to register it with whatever reports its readiness.
+    pub fn stream_mut(&mut self, peer: Peer) -> Option<&mut S> {
+        self.hub.get(peer)?;
+        self.streams.get_mut(peer.index as usize)?.as_mut()
+    }
+
+    /// Takes note of what a peer's stream can do now. An event for somebody who is gone means nothing.
+    pub fn ready(&mut self, peer: Peer, event: Readiness) {
+        let Some(connection) = self.hub.get_mut(peer) else { return };
+        connection.ready.readable |= event.readable || event.hangup;
+        connection.ready.writable |= event.writable;
+        connection.ready.hangup |= event.hangup;
+        if connection.ready.readable {
+            self.hub.queue_receive(peer);
+        }
+        if event.writable {
+            self.hub.queue_flush(peer);
+        }
+    }
+
+    /// Gives a connection up whose stream cannot be used, for example because it could not be registered.
+    pub fn abandon(&mut self, peer: Peer) {
+        self.hub.end(peer, Ending::Reset);
+    }
+
+    /// True when there is something to do at once: the next wait must not sleep.
+    pub fn is_busy(&self) -> bool {
+        let idle = self.hub.runnable.is_empty()
+            && self.hub.unflushed.is_empty()
+            && self.hub.rooms.passing.is_empty()
+            && self.hub.over.is_empty();
+        !idle
+    }
+
+    /// When there is something to do if nothing happens before; `None` when nothing is armed at all.
+    pub fn next_wake(&self) -> Option<Time> {
+        let drain = self.drain.as_ref().map(|drain| drain.next);
+        self.hub.wheel.next_wake().into_iter().chain(drain).min()
+    }
+
+    /// How many connections there are, in whatever phase.
+    pub fn connections(&self) -> usize {
+        self.hub.connections.len()
+    }
+
+    /// How many are admitted and not on their way out.
+    pub fn open(&self) -> usize {
+        self.hub.open as usize
+    }
+
+    /// What happened so far.
+    pub fn counters(&self) -> &Counters {
+        &self.hub.counters
+    }
+
+    /// The application.
+    pub fn application(&self) -> &A {
+        &self.application
+    }
+
+    /// The application and a desk for it, for what does not come from a peer.
+    pub fn application_mut(&mut self) -> (&mut A, Desk<'_, A::Data>) {
+        (&mut self.application, Desk::new(&mut self.hub))
+    }
+
+    /// Tells the application who is gone, until nobody new is: what it does about that may end others.
+    fn settle(&mut self) {
+        while let Some(peer) = self.hub.departed.pop_front() {
+            let Some(connection) = self.hub.get_mut(peer) else { continue };
+            let owed = std::mem::take(&mut connection.owed.close_event);
+            let Some(ending) = connection.closing().map(|closing| closing.ending.clone()) else { continue };
+            if owed {
+                self.application.closed(&mut Desk::new(&mut self.hub), peer, &ending);
+            }
+        }
+    }
+
+    /// Checks what must hold between two turns; for tests and debug builds.
+    ///
+    /// # Panics
+    /// When something does not hold, which is a bug of ours and nothing that a peer can cause.
+    pub fn check_invariants(&self) {
+        assert!(self.hub.wheel.is_consistent(), "the timer wheel is out of order");
+        assert!(self.hub.departed.is_empty() && self.incoming.is_empty(), "an event was not delivered");
+        let mut open = 0;
+        let mut pending = 0;
+        for (index, connection) in &self.hub.connections {
+            let stream = self.streams.get(index).is_some_and(Option::is_some);
+            assert!(stream, "{:?} has no stream", connection.peer);
+            let armed = self.hub.wheel.armed_for(connection.peer.index).is_some();
+            assert!(armed, "{:?} has no deadline in {}", connection.peer, connection.phase.name());
+            open += u32::from(connection.is_open());
+            pending += u32::from(!connection.is_open() && connection.closing().is_none());
+            if let Some(seat) = connection.seat {
+                let members = self.hub.rooms.get(seat.room).map_or(&[][..], |room| room.members());
+                assert_eq!(members.get(seat.index as usize), Some(&connection.peer.index), "a seat is wrong");
+            }
+        }
+        assert_eq!((open, pending), (self.hub.open, self.hub.pending), "a count is wrong");
+        for (_, room) in self.hub.rooms.iter() {
+            let members = room.members().iter().filter_map(|&member| self.hub.connections.get(member as usize));
+            let behind = members.filter(|member| member.owed.behind).count();
+            assert_eq!(behind, room.behind, "the count of slow readers is wrong in {}", room.name);
+            let bound = self.hub.limits.room_log as u64 + self.turn_bytes_max();
+            assert!(room.log.bytes() <= bound, "the log of {} has outgrown its bound", room.name);
+        }
+    }
+
+    /// How much one turn can add to the logs at the most, before those who talk are held back.
+    fn turn_bytes_max(&self) -> u64 {
+        let limits = &self.hub.limits;
+        2 * (receive::TURN_BYTES_MAX + limits.turn_read + limits.message) as u64
+    }
+}

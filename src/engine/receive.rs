@@ -1,0 +1,237 @@
+//! The step `receive`: reads from those who have something, and applies what they said.
+
+use std::io::ErrorKind;
+
+use super::application::Arrival;
+use super::desk::Desk;
+use super::rooms::RoomId;
+use super::{Application, Engine};
+use crate::auth::Identity;
+use crate::connection::Peer;
+use crate::connection::inbound::{Incoming, Progress};
+use crate::connection::phase::{Phase, Stage};
+use crate::connection::stream::Stream;
+use crate::time::{Now, Time};
+use crate::wire::close::Ending;
+use crate::wire::frame::Message;
+
+/// The most that is read from everybody together in one turn; the rest is read in the next.
+pub(super) const TURN_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+impl<S: Stream, A: Application> Engine<S, A> {
+    /// Reads once from everybody who is ready, up to the turn's budgets.
+    pub fn receive(&mut self, now: Now) {
+        self.hub.now = now;
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let mut budget = TURN_BYTES_MAX;
+        for _ in 0..self.hub.runnable.len() {
+            let Some(peer) = self.hub.runnable.pop_front() else { break };
+            let Some(connection) = self.hub.get_mut(peer) else { continue };
+            connection.queued.receive = false;
+            if budget == 0 || self.is_held_back(peer) {
+                self.hub.queue_receive(peer);
+                continue;
+            }
+            let read = self.receive_from(peer, &mut buffer);
+            budget = budget.saturating_sub(read);
+            self.settle();
+        }
+        self.buffer = buffer;
+    }
+
+    /// While a room's log is at its limit nobody in that room is heard: that pushes back to those who talk, and the pass
+    /// under way makes room.
+    fn is_held_back(&mut self, peer: Peer) -> bool {
+        let Some(connection) = self.hub.get(peer) else { return false };
+        let full = self.hub.rooms.log(connection.seat).bytes() >= self.hub.limits.room_log as u64;
+        let held_back = full && connection.is_open();
+        self.hub.counters.held_back += u64::from(held_back);
+        held_back
+    }
+
+    /// Reads once, at most a buffer full, and returns how much that was.
+    fn receive_from(&mut self, peer: Peer, buffer: &mut [u8]) -> usize {
+        let Some(connection) = self.hub.get(peer) else { return 0 };
+        if connection.inbound.as_ref().is_some_and(|inbound| inbound.has_leftover()) {
+            // Not before it is used up: otherwise a fast talker could make it grow.
+            self.take_messages(peer, &[]);
+            return 0;
+        }
+        if !connection.ready.readable {
+            return 0;
+        }
+        let Some(stream) = self.streams.get_mut(peer.index as usize).and_then(Option::as_mut) else { return 0 };
+        match stream.read(buffer) {
+            Ok(0) => self.end_of_stream(peer),
+            Ok(read) => {
+                self.note_read(peer, read, buffer.len());
+                self.dispatch(peer, buffer.get(..read).unwrap_or(&[]));
+                return read;
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                if let Some(connection) = self.hub.get_mut(peer) {
+                    connection.ready.readable = false;
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => self.hub.queue_receive(peer),
+            Err(_) => self.hub.end(peer, Ending::Reset),
+        }
+        0
+    }
+
+    /// A short read means that the socket is drained, and there will be an edge when more comes. Otherwise there may be
+    /// more, and no edge will say so: the connection stays runnable.
+    fn note_read(&mut self, peer: Peer, read: usize, most: usize) {
+        let now = self.hub.now.time;
+        self.hub.counters.bytes_in += read as u64;
+        let Some(connection) = self.hub.get_mut(peer) else { return };
+        connection.hear(read, now);
+        if read == most || connection.ready.hangup {
+            self.hub.counters.over_budget += u64::from(read == most);
+            self.hub.queue_receive(peer);
+        } else {
+            connection.ready.readable = false;
+        }
+    }
+
+    fn end_of_stream(&mut self, peer: Peer) {
+        let Some(connection) = self.hub.get_mut(peer) else { return };
+        connection.ready.readable = false;
+        match &connection.phase {
+            Phase::Closing(closing) if closing.stage == Stage::Sending => {
+                // It may still read: our last bytes are sent, and nothing is waited for after them.
+                connection.ready.hangup = true;
+            }
+            Phase::Closing(_) => self.hub.cut(peer),
+            Phase::Handshake(Some(_)) => self.refuse_half_request(peer),
+            Phase::Handshake(None) | Phase::TokenCheck(_) | Phase::Open => {
+                connection.ready.hangup = true;
+                self.hub.end(peer, Ending::Gone);
+            }
+        }
+    }
+
+    fn dispatch(&mut self, peer: Peer, bytes: &[u8]) {
+        let discard = self.hub.limits.discard;
+        let Some(connection) = self.hub.get_mut(peer) else { return };
+        match &mut connection.phase {
+            Phase::Handshake(_) => self.receive_head(peer, bytes),
+            Phase::TokenCheck(_) | Phase::Open => self.take_messages(peer, bytes),
+            Phase::Closing(closing) => {
+                closing.discarded += bytes.len();
+                if closing.discarded > discard {
+                    self.hub.counters.cut += 1;
+                    self.hub.cut(peer);
+                }
+            }
+        }
+    }
+
+    /// Lets the messages in `bytes` happen, in order, until they are used up or the connection ends.
+    pub(super) fn take_messages(&mut self, peer: Peer, bytes: &[u8]) {
+        let most = self.hub.limits.turn_messages as usize;
+        let now = self.hub.now.time;
+        let limits = self.pool.limits();
+        let mut incoming = std::mem::take(&mut self.incoming);
+        let Some(connection) = self.hub.get_mut(peer) else { return };
+        let mut inbound = connection.inbound.take().unwrap_or_else(|| self.pool.take());
+        let outbox = connection.outbox.get_or_insert_default();
+        let progress = inbound.receive(bytes, limits, most, now, outbox, &mut incoming);
+        if outbox.is_empty() {
+            connection.outbox = None;
+        } else {
+            self.hub.queue_flush(peer);
+        }
+        for message in incoming.drain(..) {
+            self.happen(peer, message);
+        }
+        self.incoming = incoming;
+        let Some(connection) = self.hub.get_mut(peer) else { return };
+        let goes_on = connection.closing().is_none();
+        match progress {
+            Progress::AtRest => self.pool.give_back(inbound),
+            Progress::Waiting if goes_on => {
+                connection.inbound = Some(inbound);
+                self.hub.rearm(peer);
+            }
+            Progress::MoreToDo if goes_on => {
+                connection.inbound = Some(inbound);
+                self.hub.counters.over_budget += 1;
+                self.hub.queue_receive(peer);
+            }
+            Progress::Broken(ending) => self.hub.end(peer, ending),
+            Progress::Closed | Progress::Waiting | Progress::MoreToDo => {}
+        }
+    }
+
+    /// One thing that a peer said. After its end nothing that it said counts any more.
+    fn happen(&mut self, peer: Peer, incoming: Incoming) {
+        let Some(connection) = self.hub.get(peer) else { return };
+        match (&connection.phase, incoming) {
+            (Phase::Closing(_) | Phase::Handshake(_), _) => {}
+            (_, Incoming::Close { code, reason, reply }) => {
+                self.hub.end_with(peer, Ending::ClosedByPeer { code, reason }, &reply);
+            }
+            (Phase::Open, Incoming::Text(text)) => self.said(peer, Message::Text(&text)),
+            (Phase::Open, Incoming::Binary(bytes)) => self.said(peer, Message::Binary(&bytes)),
+            (Phase::Open, Incoming::Pong(payload)) => {
+                self.application.pong(&mut Desk::new(&mut self.hub), peer, &payload);
+            }
+            (Phase::TokenCheck(_), Incoming::Text(token)) => self.check_token(peer, &token),
+            (Phase::TokenCheck(_), Incoming::Binary(_)) => {
+                let why = "send your token as a text message".to_owned();
+                self.hub.end(peer, Ending::TokenRefused(why));
+            }
+            (Phase::TokenCheck(_), Incoming::Pong(_)) => {}
+        }
+        // What this says to others may have ended some of them; they are told before anything else happens.
+        self.settle();
+    }
+
+    fn said(&mut self, peer: Peer, message: Message<'_>) {
+        let now = self.hub.now.time;
+        let (per_second, burst) = (self.hub.limits.messages_per_second, self.hub.limits.message_burst);
+        let Some(connection) = self.hub.get_mut(peer) else { return };
+        if !connection.may_say(per_second, burst, now) {
+            self.hub.end(peer, Ending::TooManyMessages { per_second });
+            return;
+        }
+        self.hub.counters.messages_in += 1;
+        self.application.message(&mut Desk::new(&mut self.hub), peer, message);
+    }
+
+    fn check_token(&mut self, peer: Peer, token: &str) {
+        let Some(connection) = self.hub.get_mut(peer) else { return };
+        let Phase::TokenCheck(wish) = &connection.phase else { return };
+        let wish = wish.clone();
+        match self.gate.check_first_message(token, &wish.room, self.hub.now) {
+            Ok(identity) => {
+                self.open_connection(peer, &wish.room, wish.protocol, identity, true);
+            }
+            Err(ending) => self.hub.end(peer, ending),
+        }
+    }
+
+    /// The token is good: from here on the connection is a peer.
+    pub(super) fn open_connection(
+        &mut self,
+        peer: Peer,
+        room: &str,
+        protocol: Option<&'static str>,
+        identity: Identity,
+        say_ok: bool,
+    ) {
+        let until = match identity.expires {
+            Some(expires) => {
+                self.hub.now.time + std::time::Duration::from_secs(expires.saturating_sub(self.hub.now.unix))
+            }
+            None => Time::NEVER,
+        };
+        let Some(seat) = self.hub.admit(peer, room, until) else { return };
+        if say_ok {
+            self.hub.tell(peer, Message::Text("ok"));
+        }
+        let arrival = Arrival { identity, room: RoomId(seat.room), protocol };
+        self.application.opened(&mut Desk::new(&mut self.hub), peer, arrival);
+    }
+}

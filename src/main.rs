@@ -1,0 +1,132 @@
+//! The daemon: arguments, configuration, keys, logger, and the server. All that can go wrong before it listens is said on
+//! standard error, and the exit code is 1 (2 for a wrong command line).
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use hollerd::auth::Auth;
+use hollerd::chat::Chat;
+use hollerd::cli::{Cli, Command, Serve};
+use hollerd::config::{self, Config, LogLevel, LogTime, Overrides};
+use hollerd::engine::Gate;
+use hollerd::server::Server;
+
+mod door;
+mod greeting;
+mod token;
+
+/// One line for standard error per thing that is wrong.
+type Problems = Vec<String>;
+
+fn main() -> ExitCode {
+    let command = match Cli::parse_from(std::env::args_os()) {
+        Ok(command) => command,
+        Err(error) => error.exit(),
+    };
+    match run(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problems) => {
+            for problem in problems {
+                eprintln!("hollerd: {problem}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Problems> {
+    match command {
+        Command::Serve(serve) => run_server(&serve),
+        Command::Check(check) => {
+            let config = load(check.config.as_deref(), &Overrides::default())?;
+            door::open(&config.auth)?;
+            greeting::say("configuration is good");
+            Ok(())
+        }
+        Command::Config => {
+            greeting::say_raw(&config::sample());
+            Ok(())
+        }
+        Command::Token(command) => token::run(command),
+    }
+}
+
+fn run_server(serve: &Serve) -> Result<(), Problems> {
+    let config = load(serve.config.as_deref(), &serve.overrides)?;
+    start_log(&config)?;
+    let door = door::open(&config.auth)?;
+    if let Auth::Keys(keys) = &door.auth
+        && keys.is_empty()
+    {
+        log::warn!("auth.keys_file holds no keys: nobody can come in");
+    }
+    let gate = Gate {
+        auth: door.auth,
+        token_max: config.auth.token_max,
+        allowed_origins: config.allowed_origins.clone(),
+        cookie: config.auth.cookie.clone(),
+        query: config.auth.query,
+        first_message: config.auth.first_message,
+    };
+    let mut server = Server::bind(&config, gate, Chat::new(&config.chat)).map_err(one)?;
+    greeting::print(&server.addresses(), config.auth.mode, door.fresh_token.as_deref());
+    server.run().map_err(one)?;
+    log::info!("bye");
+    Ok(())
+}
+
+/// Flags over environment over file over defaults.
+fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Config, Problems> {
+    let text = match file {
+        Some(path) => Some((path, config::read_file(path).map_err(one)?)),
+        None => None,
+    };
+    // A variable that is not text cannot be one of ours.
+    let environment =
+        std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
+    let file = text.as_ref().map(|(path, text)| (*path, text.as_str()));
+    Config::load(file, environment, overrides).map_err(|errors| errors.iter().map(ToString::to_string).collect())
+}
+
+fn start_log(config: &Config) -> Result<(), Problems> {
+    let level = match config.log.level {
+        LogLevel::Off => log::LevelFilter::Off,
+        LogLevel::Error => log::LevelFilter::Error,
+        LogLevel::Warn => log::LevelFilter::Warn,
+        LogLevel::Info => log::LevelFilter::Info,
+        LogLevel::Debug => log::LevelFilter::Debug,
+        LogLevel::Trace => log::LevelFilter::Trace,
+    };
+    // systemd sets this when standard error goes to the journal, which stamps every line itself.
+    let stamped = std::env::var_os("JOURNAL_STREAM").is_some();
+    let with_time = match config.log.time {
+        LogTime::Always => true,
+        LogTime::Never => false,
+        LogTime::Auto => !stamped,
+    };
+    let mut lines = simplelog::ConfigBuilder::new();
+    lines
+        .set_time_level(if with_time { log::LevelFilter::Error } else { log::LevelFilter::Off })
+        .set_time_format_rfc3339()
+        .set_thread_level(log::LevelFilter::Off)
+        .set_location_level(log::LevelFilter::Off)
+        .set_target_level(log::LevelFilter::Off)
+        // The frame decoder would log what people say to each other.
+        .add_filter_allow_str("hollerd");
+    simplelog::WriteLogger::init(level, lines.build(), std::io::stderr()).map_err(one)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
+fn one(error: impl ToString) -> Problems {
+    vec![error.to_string()]
+}
+
+/// Reads a file that the configuration or the command line names.
+fn read(path: &Path) -> Result<Vec<u8>, Problems> {
+    std::fs::read(path).map_err(|error| one(format!("{}: {error}", path.display())))
+}
+
+/// As [`read`], for text.
+fn read_text(path: &Path) -> Result<String, Problems> {
+    String::from_utf8(read(path)?).map_err(|_| one(format!("{}: is not UTF-8 text", path.display())))
+}

@@ -1,0 +1,30 @@
+//! The one place where a clock is read.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use crate::time::{Now, Time};
+
+/// Counts from when it was made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place where a clock is read")]
+    pub(super) fn start() -> Self {
+        Self { start: Instant::now() }
+    }
+
+    /// What the clocks say; called once per turn of the loop.
+    pub(super) fn now(&self) -> Now {
+        let millis = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Now { time: Time::from_millis(millis), unix: unix_now() }
+    }
+}
+
+/// Seconds since 1970-01-01 UTC; zero if the clock stands before that.
+#[expect(clippy::disallowed_methods, reason = "this is the one place where a clock is read")]
+pub fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,172 @@
+//! Listening sockets: opened with the options that connections inherit, and accepted from in a bounded way.
+//!
+//! The poll is edge-triggered: a listener that is not emptied gets no second edge. So it remembers that somebody may be
+//! waiting, and is tried again when there is room, a descriptor, or budget.
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Interest, Registry, Token};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+
+use crate::time::Time;
+use crate::wire::response::{Refusal, Status};
+
+/// How long accepting pauses when there are no descriptors left, if nobody leaves before.
+const PAUSE: Duration = Duration::from_millis(250);
+/// Connections that the kernel completes while we are busy; `net.core.somaxconn` may cut it.
+const BACKLOG: i32 = 4096;
+
+/// What connections inherit from their listener.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SocketOptions {
+    /// `SO_SNDBUF` in bytes; 0 leaves it to the kernel.
+    pub(super) send_buffer: usize,
+    /// `TCP_USER_TIMEOUT`: how long sent bytes may stay unacknowledged.
+    pub(super) user_timeout: Duration,
+}
+
+/// One listening socket.
+#[derive(Debug)]
+pub(super) struct Listener {
+    socket: TcpListener,
+    pub(super) address: SocketAddr,
+    /// Somebody may be waiting.
+    waiting: bool,
+}
+
+/// What an attempt to accept came to.
+#[derive(Debug)]
+pub(super) enum Accepted {
+    /// Somebody came.
+    Connection(TcpStream, SocketAddr),
+    /// Nobody is waiting.
+    Nobody,
+    /// This one failed; there may be others.
+    Failed,
+    /// There are no descriptors (or no memory) for another connection.
+    Exhausted(io::Error),
+}
+
+impl Listener {
+    pub(super) fn open(address: SocketAddr, options: SocketOptions) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        // All of these are inherited by accepted sockets on Linux, so they cost nothing per connection.
+        socket.set_tcp_nodelay(true)?;
+        socket.set_tcp_user_timeout(Some(options.user_timeout))?;
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(options.user_timeout))?;
+        if options.send_buffer > 0 {
+            // The kernel doubles what it is asked for, to have room for its own bookkeeping.
+            socket.set_send_buffer_size(options.send_buffer)?;
+        }
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        let socket = TcpListener::from_std(socket.into());
+        let address = socket.local_addr()?;
+        Ok(Self { socket, address, waiting: true })
+    }
+
+    pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        registry.register(&mut self.socket, token, Interest::READABLE)
+    }
+
+    pub(super) fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        registry.deregister(&mut self.socket)
+    }
+
+    /// An event said that somebody is waiting.
+    pub(super) fn wake(&mut self) {
+        self.waiting = true;
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        self.waiting
+    }
+
+    pub(super) fn accept(&mut self) -> Accepted {
+        match self.socket.accept() {
+            Ok((stream, remote)) => Accepted::Connection(stream, remote),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.waiting = false;
+                Accepted::Nobody
+            }
+            Err(error) if is_exhaustion(&error) => Accepted::Exhausted(error),
+            // ECONNABORTED, EPROTO and their like: that one is gone, the listener is fine.
+            Err(_) => Accepted::Failed,
+        }
+    }
+}
+
+/// EMFILE, ENFILE, ENOBUFS, ENOMEM: it is us, and trying again at once would only spin.
+fn is_exhaustion(error: &io::Error) -> bool {
+    let code = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
+    matches!(
+        code,
+        Some(
+            rustix::io::Errno::MFILE | rustix::io::Errno::NFILE | rustix::io::Errno::NOBUFS | rustix::io::Errno::NOMEM
+        )
+    )
+}
+
+/// What is done when descriptors run out: one is kept back, to tell those who wait that the server is full, and accepting
+/// pauses until somebody leaves or a little time has passed.
+#[derive(Debug)]
+pub(super) struct Spare {
+    file: Option<File>,
+    /// Until then nothing is accepted.
+    pub(super) paused_until: Option<Time>,
+}
+
+impl Spare {
+    pub(super) fn new() -> Self {
+        Self { file: File::open("/dev/null").ok(), paused_until: None }
+    }
+
+    /// Answers the one who waits longest with 503, by means of the spare descriptor, and pauses.
+    pub(super) fn refuse_one(&mut self, listener: &mut Listener, now: Time) {
+        self.paused_until = Some(now + PAUSE);
+        self.file = None;
+        if let Accepted::Connection(stream, _) = listener.accept() {
+            refuse(stream);
+        }
+        self.file = File::open("/dev/null").ok();
+    }
+
+    /// True when accepting may go on.
+    pub(super) fn may_accept(&mut self, now: Time) -> bool {
+        if self.paused_until.is_some_and(|until| until > now) {
+            return false;
+        }
+        self.paused_until = None;
+        // It could not be opened again at once if others took the last descriptor.
+        self.file.is_some() || {
+            self.file = File::open("/dev/null").ok();
+            self.file.is_some()
+        }
+    }
+
+    /// Somebody left, so there is a descriptor again.
+    pub(super) fn resume(&mut self) {
+        self.paused_until = None;
+    }
+}
+
+/// A whole answer for somebody for whom there is no place at all. A new socket's send buffer takes it in one piece.
+fn refuse(stream: TcpStream) {
+    let refusal = Refusal::new(Status::ServiceUnavailable, "the server is out of file descriptors, try again later");
+    let socket = Socket::from(std::net::TcpStream::from(stream));
+    let _ = socket.send(&refusal.retry_after(5).render());
+    let _ = socket.shutdown(std::net::Shutdown::Write);
+    // What the client has sent so far is read, because unread bytes would turn the close into a reset that eats the
+    // answer. Nobody can be waited for here.
+    let mut discarded = [std::mem::MaybeUninit::uninit(); 2048];
+    while matches!(socket.recv(&mut discarded), Ok(1..)) {}
+}

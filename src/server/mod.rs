@@ -1,0 +1,302 @@
+//! The only place that knows mio, sockets, the clock, signals and the log. It drives the engine: a turn of the loop is
+//! wait, accept, receive, broadcast, expire, flush, reap.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+
+use crate::config::Config;
+use crate::connection::stream::Stream;
+use crate::connection::{Peer, Readiness};
+use crate::engine::{Application, Departure, Engine, Gate, Settings};
+use crate::time::Now;
+use crate::wire::close::Ending;
+
+mod clock;
+mod descriptors;
+mod journal;
+mod listener;
+mod signals;
+
+pub use clock::unix_now;
+
+use clock::Clock;
+use journal::Warnings;
+use listener::{Accepted, Listener, SocketOptions, Spare};
+use signals::Terminations;
+
+/// Events taken from the kernel at once. If there are more, the next wait returns with them immediately.
+const EVENTS_MAX: usize = 1024;
+/// Tokens from here on up are not connections.
+const FIRST_OWN_TOKEN: usize = usize::MAX - 1024;
+const SIGNALS: Token = Token(usize::MAX);
+/// The poll's timeout is capped, far below what the kernel's interface can hold.
+const WAIT_MAX: Duration = Duration::from_secs(3600);
+
+/// A server that listens.
+pub struct Server<A: Application> {
+    poll: Poll,
+    events: Events,
+    clock: Clock,
+    /// What the clocks said when this turn began.
+    now: Now,
+    listeners: Vec<Listener>,
+    spare: Spare,
+    engine: Engine<TcpStream, A>,
+    terminations: Terminations,
+    terminations_seen: usize,
+    warnings: Warnings,
+    /// How often descriptors ran out.
+    exhausted: u64,
+    departures: Vec<Departure>,
+}
+
+/// Why a server could not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// This address cannot be listened on.
+    Listen(SocketAddr, io::Error),
+    /// No address to listen on was given.
+    NoListener,
+    /// The open-file limit does not allow so many connections.
+    TooFewFiles {
+        /// `limits.connections`.
+        wanted: u32,
+        /// The hard limit.
+        files: u64,
+    },
+    /// The kernel refused something that every server needs.
+    System(io::Error),
+}
+
+impl<A: Application> Server<A> {
+    /// Opens the listeners of `config`. From here on clients can connect; they are served once [`Server::run`] runs.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn bind(config: &Config, gate: Gate, application: A) -> Result<Self, StartError> {
+        let limits = descriptors::settle_limits(&config.limits)?;
+        let poll = Poll::new().map_err(StartError::System)?;
+        let terminations = Terminations::register(poll.registry(), SIGNALS).map_err(StartError::System)?;
+        let options = SocketOptions {
+            send_buffer: limits.send_buffer,
+            user_timeout: config.heartbeat.ping_interval + config.heartbeat.pong_timeout,
+        };
+        let mut listeners = Vec::new();
+        for (place, &address) in config.listen.iter().enumerate() {
+            let token = Token(FIRST_OWN_TOKEN + place);
+            let opened = Listener::open(address, options).and_then(|mut listener| {
+                listener.register(poll.registry(), token)?;
+                Ok(listener)
+            });
+            listeners.push(opened.map_err(|error| StartError::Listen(address, error))?);
+        }
+        if listeners.is_empty() {
+            return Err(StartError::NoListener);
+        }
+        let settings = Settings { limits, heartbeat: config.heartbeat.clone(), shutdown: config.shutdown.clone() };
+        let clock = Clock::start();
+        Ok(Self {
+            poll,
+            events: Events::with_capacity(EVENTS_MAX),
+            clock,
+            now: clock.now(),
+            listeners,
+            spare: Spare::new(),
+            engine: Engine::new(application, gate, settings, fastrand::u64(..)),
+            terminations,
+            terminations_seen: 0,
+            warnings: Warnings::default(),
+            exhausted: 0,
+            departures: Vec::new(),
+        })
+    }
+
+    /// The addresses that are listened on, with their real ports.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().map(|listener| listener.address).collect()
+    }
+
+    /// Serves until SIGTERM or SIGINT has been obeyed.
+    ///
+    /// # Errors
+    /// If the kernel's poll fails, which nothing that a peer does can cause.
+    pub fn run(&mut self) -> io::Result<()> {
+        while self.goes_on() {
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    /// One turn of the loop.
+    fn turn(&mut self) -> io::Result<()> {
+        let now = self.wait()?;
+        self.accept(now);
+        self.engine.receive(now);
+        self.engine.broadcast(now);
+        self.engine.expire(now);
+        self.engine.flush(now);
+        self.reap(now);
+        Ok(())
+    }
+
+    /// Sleeps until something happens or is due, and takes note of what is ready.
+    fn wait(&mut self) -> io::Result<Now> {
+        let timeout = self.timeout();
+        match self.poll.poll(&mut self.events, timeout) {
+            Ok(()) => {}
+            // A signal: it is among the next events.
+            Err(error) if error.kind() == ErrorKind::Interrupted => self.events.clear(),
+            Err(error) => return Err(error),
+        }
+        let now = self.clock.now();
+        self.now = now;
+        for event in &self.events {
+            match event.token() {
+                SIGNALS => self.terminations_seen += self.terminations.take(),
+                Token(own) if own >= FIRST_OWN_TOKEN => {
+                    if let Some(listener) = self.listeners.get_mut(own - FIRST_OWN_TOKEN) {
+                        listener.wake();
+                    }
+                }
+                Token(token) => {
+                    let hangup = event.is_read_closed() || event.is_write_closed() || event.is_error();
+                    let readiness = Readiness { readable: event.is_readable(), writable: event.is_writable(), hangup };
+                    self.engine.ready(peer_of(token), readiness);
+                }
+            }
+        }
+        if self.terminations_seen > 0 {
+            self.stop_accepting(now);
+        }
+        Ok(now)
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        if self.engine.is_busy() || self.can_accept() {
+            return Some(Duration::ZERO);
+        }
+        let resume = self.spare.paused_until.filter(|_| self.somebody_waits());
+        let wake = self.engine.next_wake().into_iter().chain(resume).min()?;
+        // The turn that just ended took a little of this time; that is how late a deadline may be.
+        Some(wake.since(self.now.time).min(WAIT_MAX))
+    }
+
+    fn somebody_waits(&self) -> bool {
+        self.listeners.iter().any(Listener::is_waiting)
+    }
+
+    fn can_accept(&self) -> bool {
+        self.spare.paused_until.is_none() && self.engine.has_room() && self.somebody_waits()
+    }
+
+    /// Accepts those who wait, up to the turn's budget and while there is room. Whoever is left is remembered.
+    fn accept(&mut self, now: Now) {
+        let mut budget = self.engine.limits().turn_accepts;
+        for listener in &mut self.listeners {
+            while listener.is_waiting() && budget > 0 && self.engine.has_room() && self.spare.may_accept(now.time) {
+                budget -= 1;
+                match listener.accept() {
+                    Accepted::Connection(stream, remote) => {
+                        let peer = self.engine.accept(stream, remote, now);
+                        let Some(stream) = self.engine.stream_mut(peer) else { continue };
+                        let both = Interest::READABLE | Interest::WRITABLE;
+                        if self.poll.registry().register(stream, token_of(peer), both).is_err() {
+                            self.engine.abandon(peer);
+                        }
+                    }
+                    Accepted::Nobody | Accepted::Failed => {}
+                    Accepted::Exhausted(error) => {
+                        self.exhausted += 1;
+                        log::debug!("cannot accept: {error}");
+                        self.spare.refuse_one(listener, now.time);
+                    }
+                }
+            }
+        }
+        let text = "out of file descriptors or memory, new connections are answered with 503 or wait";
+        self.warnings.strike(text, self.exhausted, now.time);
+    }
+
+    fn reap(&mut self, now: Now) {
+        self.engine.reap(now, &mut self.departures);
+        if !self.departures.is_empty() {
+            self.spare.resume();
+        }
+        for departure in self.departures.drain(..) {
+            journal::log_departure(&departure);
+        }
+        self.warnings.look_at(self.engine.counters(), now.time);
+        #[cfg(debug_assertions)]
+        self.engine.check_invariants();
+    }
+
+    /// The first signal ends the listeners and begins to send everybody away.
+    fn stop_accepting(&mut self, now: Now) {
+        for mut listener in self.listeners.drain(..) {
+            // Closing it would do as well, but the poll's documentation asks for this.
+            let _ = listener.deregister(self.poll.registry());
+            log::info!("shutting down: {} connections", self.engine.connections());
+        }
+        self.engine.begin_shutdown(Ending::ShuttingDown, now);
+    }
+
+    /// False when everybody is gone after a first signal, or at once after a second one.
+    fn goes_on(&self) -> bool {
+        if self.terminations_seen > 1 {
+            log::warn!("second signal: ending at once with {} connections open", self.engine.connections());
+            return false;
+        }
+        !self.engine.is_drained_out()
+    }
+}
+
+impl Stream for TcpStream {
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        self.shutdown(std::net::Shutdown::Write)
+    }
+}
+
+/// A peer's name as the poll's token. Both halves are kept, so that an event can never mean a later peer in the same place.
+fn token_of(peer: Peer) -> Token {
+    Token((peer.generation as usize) << 32 | peer.index as usize)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the halves are cut apart on purpose")]
+fn peer_of(token: usize) -> Peer {
+    Peer { index: token as u32, generation: (token >> 32) as u32 }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            Self::NoListener => write!(f, "there is no address to listen on: set listen = [\"127.0.0.1:8080\"]"),
+            Self::TooFewFiles { wanted, files } => write!(
+                f,
+                "limits.connections = {wanted} cannot be met: the open-file limit is {files}, of which {} are kept back; \
+                 lower it, or raise the limit (ulimit -Hn, or LimitNOFILE= in the systemd unit)",
+                descriptors::RESERVE
+            ),
+            Self::System(error) => write!(f, "cannot start: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_names_place_and_generation() {
+        for peer in [Peer { index: 0, generation: 0 }, Peer { index: 7, generation: u32::MAX - 1 }] {
+            assert_eq!(peer_of(token_of(peer).0), peer);
+        }
+    }
+}

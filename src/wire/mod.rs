@@ -1,0 +1,17 @@
+//! Bytes and their meaning: pure functions and values. Nothing in here keeps a connection's state beyond a position in its
+//! bytes, reads a clock, or knows who the peer is.
+//!
+//! Before the upgrade: `request` reads a head, `upgrade` judges it, `path`, `origin`, `authority` and `credential` look at
+//! its parts, `response` makes the answer. After it: `boundary` finds frames in received bytes, `frame` makes frames to
+//! send, `close` is the table of endings.
+
+pub mod authority;
+pub mod boundary;
+pub mod close;
+pub mod credential;
+pub mod frame;
+pub mod origin;
+pub mod path;
+pub mod request;
+pub mod response;
+pub mod upgrade;

@@ -1,0 +1,39 @@
+//! What the tests of the running programs share: a runner for the daemon and the echo example, and a client that
+//! speaks raw WebSocket frames. The client knows the wire format but no good manners: it sends whatever frame a test
+//! asks for, legal or not, and hands back exactly what arrived, so that a test can hold the server to every byte.
+//!
+//! Use it from a test binary with `mod support;` (or `#[path = "../support/mod.rs"] mod support;` one folder down).
+//! Nothing here sleeps: every wait has a deadline and ends as soon as what it waits for has happened.
+#![allow(dead_code, unused_imports, reason = "each test binary compiles its own copy and uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "support code that cannot go on fails the test that called it"
+)]
+#![allow(clippy::wildcard_enum_match_arm, reason = "whatever a test did not want fails it, now and later")]
+
+mod client;
+mod daemon;
+mod echo;
+mod frame;
+mod process;
+mod response;
+
+pub(crate) use client::{Client, Received, WriteError};
+pub(crate) use daemon::Daemon;
+pub(crate) use echo::Echo;
+pub(crate) use frame::{Frame, close_payload, opcode};
+pub(crate) use process::Process;
+pub(crate) use response::Response;
+
+use std::time::{Duration, Instant};
+
+/// How long a wait lasts before the test fails, unless the test says otherwise. It is generous because a test that
+/// passes never waits for it.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The tests' one look at the clock; deadlines against a real process cannot be had without one.
+#[expect(clippy::disallowed_methods, reason = "tests of a running process measure real time")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
