@@ -1,14 +1,12 @@
 //! The chat: the first text message of a peer is its name and is answered with a greeting; every later one goes to all
 //! others in the room.
 
-use std::collections::HashMap;
-use std::rc::Rc;
 use std::time::Duration;
 
 use crate::auth::check_name;
 use crate::config::{BinaryPolicy, Chat as Settings};
 use crate::connection::Peer;
-use crate::engine::{Application, Arrival, Desk, RoomId};
+use crate::engine::{Application, Arrival, Desk};
 use crate::wire::close::Ending;
 use crate::wire::frame::{Message, printable};
 use crate::wire::path::room_of;
@@ -16,7 +14,10 @@ use crate::wire::request::Request;
 use crate::wire::response::{Refusal, Response, Status};
 use crate::wire::upgrade::TEXT_PROTOCOL;
 
+mod names;
 mod page;
+
+use names::Names;
 
 /// The longest part of a wrong name that an error text repeats, in bytes.
 const SHOWN_MAX: usize = 128;
@@ -27,8 +28,7 @@ pub struct Chat {
     default_room: String,
     binary: BinaryPolicy,
     name_timeout: Duration,
-    /// Who has which name, by room.
-    names: HashMap<RoomId, HashMap<Rc<str>, Peer>>,
+    names: Names,
     /// The line that is being put together; kept for its memory.
     line: String,
 }
@@ -40,9 +40,19 @@ pub enum Member {
     #[default]
     Nameless,
     /// It has not said its name, and its token allows only this one.
-    Pinned(Rc<str>),
+    Pinned(Box<str>),
     /// It is called this.
-    Named(Rc<str>),
+    Named(Box<str>),
+}
+
+impl Member {
+    /// Its name, once it has one.
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Named(name) => Some(name),
+            Self::Nameless | Self::Pinned(_) => None,
+        }
+    }
 }
 
 impl Chat {
@@ -52,7 +62,7 @@ impl Chat {
             default_room: settings.default_room.clone(),
             binary: settings.binary,
             name_timeout: settings.name_timeout,
-            names: HashMap::new(),
+            names: Names::default(),
             line: String::new(),
         }
     }
@@ -77,19 +87,17 @@ impl Chat {
         }
         check_name(wish).map_err(|_| name_problem(wish))?;
         let Some(room) = desk.room(peer) else { return Ok(()) };
-        let names = self.names.entry(room).or_default();
-        if names.contains_key(wish) {
+        if !self.names.take(room, wish, peer, |other| desk.data(other).and_then(Member::name)) {
             return Err(format!("name \"{wish}\" is in use, send another"));
         }
-        let name: Rc<str> = wish.into();
-        names.insert(Rc::clone(&name), peer);
         if let Some(member) = desk.data_mut(peer) {
-            *member = Member::Named(name);
+            *member = Member::Named(wish.into());
         }
         Ok(())
     }
 
-    fn say(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, name: &str, text: &str) {
+    fn say(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, text: &str) {
+        let Some(name) = desk.data(peer).and_then(Member::name) else { return };
         self.line.clear();
         self.line.extend([name, ": ", text]);
         desk.broadcast_others(peer, Message::Text(&self.line));
@@ -132,10 +140,7 @@ impl Application for Chat {
 
     fn message(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, message: Message<'_>) {
         match (message, desk.data(peer)) {
-            (Message::Text(text), Some(Member::Named(name))) => {
-                let name = Rc::clone(name);
-                self.say(desk, peer, &name, text);
-            }
+            (Message::Text(text), Some(Member::Named(_))) => self.say(desk, peer, text),
             (Message::Text(wish), _) => self.name(desk, peer, wish),
             (Message::Binary(bytes), _) => self.binary(desk, peer, bytes),
         }
@@ -147,18 +152,11 @@ impl Application for Chat {
 
     fn closed(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, _ending: &Ending) {
         let (Some(room), Some(Member::Named(name))) = (desk.room(peer), desk.data(peer)) else { return };
-        let Some(names) = self.names.get_mut(&room) else { return };
-        names.remove(name);
-        if names.is_empty() {
-            self.names.remove(&room);
-        }
+        self.names.give_back(room, name, peer);
     }
 
     fn label<'d>(&self, member: &'d Member) -> Option<&'d str> {
-        match member {
-            Member::Named(name) => Some(name),
-            Member::Nameless | Member::Pinned(_) => None,
-        }
+        member.name()
     }
 }
 

@@ -2,7 +2,7 @@
 //! exist is not known here.
 
 use std::io::{ErrorKind, IoSlice};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::config::{Heartbeat, Limits};
@@ -103,18 +103,19 @@ pub struct Connection<D> {
     pub queued: Queued,
     /// See [`Owed`].
     pub owed: Owed,
-    /// The peer's address.
-    pub remote: SocketAddr,
+    /// The peer's address, in two parts because they take 20 bytes where a `SocketAddr` takes 32.
+    ip: IpAddr,
+    port: u16,
+    /// It was asked for a sign of life at `pulse`, and has not given one.
+    awaits_pong: bool,
     /// When it was accepted.
     pub accepted: Time,
     /// Bytes read.
     pub received: u64,
     /// Bytes written.
     pub sent: u64,
-    /// When it was last heard of.
-    heard: Time,
-    /// When the ping went out that has no answer yet, or never.
-    pinged: Time,
+    /// When it was last heard of, or when the ping went out that has no answer yet.
+    pulse: Time,
     /// When the next message would be exactly on time at the allowed rate (the generic cell rate algorithm).
     expected: Time,
 }
@@ -149,14 +150,20 @@ impl<D> Connection<D> {
             ready: Readiness { readable: false, writable: true, hangup: false },
             queued: Queued::default(),
             owed: Owed::default(),
-            remote,
+            ip: remote.ip(),
+            port: remote.port(),
+            awaits_pong: false,
             accepted: now,
             received: 0,
             sent: 0,
-            heard: now,
-            pinged: Time::NEVER,
+            pulse: now,
             expected: Time::START,
         }
+    }
+
+    /// The peer's address.
+    pub fn remote(&self) -> SocketAddr {
+        SocketAddr::new(self.ip, self.port)
     }
 
     /// True while it can say and be told things.
@@ -183,8 +190,8 @@ impl<D> Connection<D> {
     /// Takes note of a sign of life. Only this moves on the data path; the timer wheel is not touched.
     pub fn hear(&mut self, bytes: usize, now: Time) {
         self.received += bytes as u64;
-        self.heard = now;
-        self.pinged = Time::NEVER;
+        self.pulse = now;
+        self.awaits_pong = false;
     }
 
     /// True if one more message is within `per_second` and `burst` (0 per second = no limit).
@@ -219,12 +226,13 @@ impl<D> Connection<D> {
         let mut ping = Vec::with_capacity(2);
         frame::append(&mut ping, Opcode::Ping, &[]);
         self.outbox.get_or_insert_default().push_control(&ping);
-        self.pinged = now;
+        self.pulse = now;
+        self.awaits_pong = true;
     }
 
     /// True when it was asked for a sign of life and has not given one.
     pub fn awaits_pong(&self) -> bool {
-        self.pinged != Time::NEVER
+        self.awaits_pong
     }
 
     /// When it should be asked for a sign of life: a while after the last one, 10 % more or less, the same for the same
@@ -235,12 +243,12 @@ impl<D> Connection<D> {
         }
         let spread = self.peer.generation.wrapping_mul(0x9E37_79B9) >> 22;
         let permille = 900 + spread * 200 / 1023;
-        self.heard + heartbeat.ping_interval * permille / 1000
+        self.pulse + heartbeat.ping_interval * permille / 1000
     }
 
     /// When an answer to the ping is overdue.
     pub fn pong_due(&self, heartbeat: &Heartbeat) -> Time {
-        if self.awaits_pong() { self.pinged + heartbeat.pong_timeout } else { Time::NEVER }
+        if self.awaits_pong { self.pulse + heartbeat.pong_timeout } else { Time::NEVER }
     }
 
     /// When the message under way is overdue.

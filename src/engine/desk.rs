@@ -177,7 +177,7 @@ impl<'a, D> Desk<'a, D> {
 
     /// A peer's address.
     pub fn remote(&self, peer: Peer) -> Option<SocketAddr> {
-        self.hub.get(peer).map(|connection| connection.remote)
+        self.hub.get(peer).map(|connection| connection.remote())
     }
 
     /// When a peer was accepted.

@@ -277,7 +277,7 @@ impl<D> Hub<D> {
 
     fn leave_pending(&mut self, peer: Peer) {
         self.pending -= 1;
-        let Some(address) = self.get(peer).map(|connection| connection.remote.ip()) else { return };
+        let Some(address) = self.get(peer).map(|connection| connection.remote().ip()) else { return };
         if let Some(count) = self.pending_by_address.get_mut(&address) {
             *count -= 1;
             if *count == 0 {

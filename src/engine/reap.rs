@@ -47,10 +47,11 @@ impl<S: Stream, A: Application> Engine<S, A> {
             *place = None;
         }
         let connection = self.hub.connections.remove(peer.index as usize);
+        let remote = connection.remote();
         let Phase::Closing(closing) = connection.phase else { return None };
         Some(Departure {
             label: self.application.label(&connection.data).map(str::to_owned),
-            remote: connection.remote,
+            remote,
             ending: closing.ending,
             lasted: self.hub.now.time.since(connection.accepted),
             received: connection.received,
