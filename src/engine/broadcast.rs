@@ -50,6 +50,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
         let log = self.hub.rooms.log(connection.seat);
         if !connection.has_more(log) {
             let cursor = connection.walk.cursor;
+            self.hub.set_behind(peer, false);
             self.note_cursor(peer, cursor);
             return;
         }

@@ -211,8 +211,15 @@ impl<S: Stream, A: Application> Engine<S, A> {
         for (index, connection) in &self.hub.connections {
             let stream = self.streams.get(index).is_some_and(Option::is_some);
             assert!(stream, "{:?} has no stream", connection.peer);
-            let armed = self.hub.wheel.armed_for(connection.peer.index).is_some();
-            assert!(armed, "{:?} has no deadline in {}", connection.peer, connection.phase.name());
+            let log = self.hub.rooms.log(connection.seat);
+            let due = connection.due(&self.hub.limits, &self.hub.heartbeat, log);
+            let armed = self.hub.wheel.armed_for(connection.peer.index);
+            assert!(
+                armed.is_some() || due == Time::NEVER,
+                "{:?} has no deadline in {}",
+                connection.peer,
+                connection.phase.name()
+            );
             open += u32::from(connection.is_open());
             pending += u32::from(!connection.is_open() && connection.closing().is_none());
             if let Some(seat) = connection.seat {

@@ -55,6 +55,10 @@ impl<S: Stream, A: Application> Engine<S, A> {
         if connection.inbound.as_ref().is_some_and(|inbound| inbound.has_leftover()) {
             // Not before it is used up: otherwise a fast talker could make it grow.
             self.take_messages(peer, &[]);
+            // What came meanwhile has had its edge already.
+            if self.hub.get(peer).is_some_and(|connection| connection.ready.readable) {
+                self.hub.queue_receive(peer);
+            }
             return 0;
         }
         if !connection.ready.readable {
@@ -97,17 +101,13 @@ impl<S: Stream, A: Application> Engine<S, A> {
     fn end_of_stream(&mut self, peer: Peer) {
         let Some(connection) = self.hub.get_mut(peer) else { return };
         connection.ready.readable = false;
+        connection.ready.hangup = true;
         match &connection.phase {
-            Phase::Closing(closing) if closing.stage == Stage::Sending => {
-                // It may still read: our last bytes are sent, and nothing is waited for after them.
-                connection.ready.hangup = true;
-            }
+            // It may still read: our last bytes are sent, and nothing is waited for after them.
+            Phase::Closing(closing) if closing.stage == Stage::Sending => {}
             Phase::Closing(_) => self.hub.cut(peer),
             Phase::Handshake(Some(_)) => self.refuse_half_request(peer),
-            Phase::Handshake(None) | Phase::TokenCheck(_) | Phase::Open => {
-                connection.ready.hangup = true;
-                self.hub.end(peer, Ending::Gone);
-            }
+            Phase::Handshake(None) | Phase::TokenCheck(_) | Phase::Open => self.hub.end(peer, Ending::Gone),
         }
     }
 
@@ -117,6 +117,8 @@ impl<S: Stream, A: Application> Engine<S, A> {
         match &mut connection.phase {
             Phase::Handshake(_) => self.receive_head(peer, bytes),
             Phase::TokenCheck(_) | Phase::Open => self.take_messages(peer, bytes),
+            // A peer that must finish talking before it listens is let talk until our last bytes are out.
+            Phase::Closing(closing) if closing.stage == Stage::Sending => {}
             Phase::Closing(closing) => {
                 closing.discarded += bytes.len();
                 if closing.discarded > discard {
@@ -135,11 +137,8 @@ impl<S: Stream, A: Application> Engine<S, A> {
         let mut incoming = std::mem::take(&mut self.incoming);
         let Some(connection) = self.hub.get_mut(peer) else { return };
         let mut inbound = connection.inbound.take().unwrap_or_else(|| self.pool.take());
-        let outbox = connection.outbox.get_or_insert_default();
-        let progress = inbound.receive(bytes, limits, most, now, outbox, &mut incoming);
-        if outbox.is_empty() {
-            connection.outbox = None;
-        } else {
+        let progress = inbound.receive(bytes, limits, most, now, &mut connection.outbox, &mut incoming);
+        if connection.outbox.is_some() {
             self.hub.queue_flush(peer);
         }
         for message in incoming.drain(..) {

@@ -118,12 +118,11 @@ impl Room {
         }
     }
 
-    /// To be called when the writes of the last slice are done. Ends the round if it has come through, and forgets what
+    /// To be called, for a room that is queued, when the writes of the last slice are done. Ends the round if it has come through, and forgets what
     /// everybody has. True if another round is needed because more was said meanwhile.
     pub fn settle_pass(&mut self) -> bool {
-        let Some(pass) = self.pass.filter(|pass| pass.position >= self.members.len()) else {
-            return self.pass.is_some();
-        };
+        // A round that is still to begin, or has not come through, is still needed.
+        let Some(pass) = self.pass.filter(|pass| pass.position >= self.members.len()) else { return true };
         self.pass = None;
         if self.log.end() > pass.target {
             self.log.trim(pass.lowest);
@@ -217,6 +216,15 @@ mod tests {
         room.behind = 0;
         room.release_log();
         assert_eq!(room.log.bytes(), 0);
+    }
+
+    #[test]
+    fn a_pass_that_has_not_begun_is_still_needed() {
+        let mut room = Room::new("lobby");
+        room.join(0);
+        room.log.append(Message::Text("said after this turn's broadcast"), 9, Time::START);
+        assert!(room.settle_pass());
+        assert!(room.log.bytes() > 0);
     }
 
     #[test]

@@ -146,11 +146,14 @@ impl Spare {
             return false;
         }
         self.paused_until = None;
-        // It could not be opened again at once if others took the last descriptor.
-        self.file.is_some() || {
+        if self.file.is_none() {
+            // It could not be opened again at once because somebody else took the last descriptor.
             self.file = File::open("/dev/null").ok();
-            self.file.is_some()
         }
+        if self.file.is_none() {
+            self.paused_until = Some(now + PAUSE);
+        }
+        self.file.is_some()
     }
 
     /// Somebody left, so there is a descriptor again.

@@ -237,10 +237,12 @@ impl<A: Application> Server<A> {
 
     /// The first signal ends the listeners and begins to send everybody away.
     fn stop_accepting(&mut self, now: Now) {
+        if !self.listeners.is_empty() {
+            log::info!("shutting down: {} connections", self.engine.connections());
+        }
         for mut listener in self.listeners.drain(..) {
             // Closing it would do as well, but the poll's documentation asks for this.
             let _ = listener.deregister(self.poll.registry());
-            log::info!("shutting down: {} connections", self.engine.connections());
         }
         self.engine.begin_shutdown(Ending::ShuttingDown, now);
     }
