@@ -107,7 +107,9 @@ fn start_log(config: &Config) -> Result<(), Problems> {
     let mut lines = simplelog::ConfigBuilder::new();
     lines
         .set_time_level(if with_time { log::LevelFilter::Error } else { log::LevelFilter::Off })
-        .set_time_format_rfc3339()
+        .set_time_format_custom(time::macros::format_description!(
+            "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
+        ))
         .set_thread_level(log::LevelFilter::Off)
         .set_location_level(log::LevelFilter::Off)
         .set_target_level(log::LevelFilter::Off)
