@@ -48,3 +48,8 @@ pub mod server;
 pub mod time;
 pub mod timer_wheel;
 pub mod wire;
+
+/// README's example is compiled with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

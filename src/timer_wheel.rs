@@ -176,7 +176,8 @@ impl TimerWheel {
             let mut previous = NONE;
             let mut key = head;
             while let Some(entry) = self.entries.get(key as usize) {
-                let in_window = entry.tick > self.expired && entry.tick <= self.expired + SLOTS;
+                // After a long pause and a small budget there are overdue entries whose slots are still to be visited.
+                let in_window = entry.tick <= self.expired + SLOTS;
                 if (entry.tick % SLOTS) as usize != slot || entry.previous != previous || !in_window {
                     return false;
                 }
@@ -278,6 +279,19 @@ mod tests {
         assert_eq!(expire(&mut wheel, 9100), [0]);
         wheel.arm(0, Time::NEVER);
         assert!(wheel.is_empty());
+    }
+
+    #[test]
+    fn after_a_long_pause_a_small_budget_loses_nobody() {
+        let mut wheel = TimerWheel::new();
+        for key in 0..10 {
+            wheel.arm(key, at(1000));
+        }
+        let mut due = Vec::new();
+        wheel.expire(at(600_000), 4, &mut due);
+        assert!(wheel.is_consistent());
+        wheel.expire(at(600_000), 100, &mut due);
+        assert_eq!(due.len(), 10);
     }
 
     /// The wheel against a sorted map, over seeded random steps that include long pauses.

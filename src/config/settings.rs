@@ -28,7 +28,7 @@ settings! {
     /// What goes to the log.
     log: Log {
         /// Least important kind of line that is written. Every connection's end is one line at
-        /// "info"; resets by the peer are "debug", frames are "trace".
+        /// "info"; resets by the peer and health checks are "debug".
         level: LogLevel = LogLevel::Info, any();
 
         /// Whether a line starts with the time. "auto" leaves it out where the systemd journal

@@ -44,8 +44,6 @@ pub struct Inbound {
     boundary: Boundary,
     /// Received, but beyond this turn's share of messages.
     leftover: Vec<u8>,
-    /// When the message under way was begun.
-    begun: Time,
     /// A large message has made the context's buffer large.
     swollen: bool,
 }
@@ -78,14 +76,13 @@ impl Inbound {
             context: WebSocketContext::new(Role::Server, Some(config)),
             boundary: Boundary::default(),
             leftover: Vec::new(),
-            begun: Time::START,
             swollen: false,
         }
     }
 
     /// When the message under way was begun; `None` between two messages.
     pub fn begun(&self) -> Option<Time> {
-        (!self.boundary.is_at_rest()).then_some(self.begun)
+        self.boundary.begun()
     }
 
     /// True when messages that were received wait for the next turn.
@@ -120,18 +117,11 @@ impl Inbound {
         outbox: &mut Option<Box<Outbox>>,
         incoming: &mut Vec<Incoming>,
     ) -> Progress {
-        if self.boundary.is_at_rest() {
-            self.begun = now;
-        }
-        let scan = self.boundary.scan(bytes, limits, most);
+        let scan = self.boundary.scan(bytes, limits, most, now);
         let (taken, rest) = bytes.split_at_checked(scan.consumed).unwrap_or((bytes, &[]));
         self.swollen |= taken.len() > READ_BUFFER || self.boundary.payload_left() > READ_BUFFER as u64;
         if let Err(ending) = self.feed(taken, scan.complete, limits, outbox, incoming) {
             return Progress::Broken(ending);
-        }
-        if scan.complete > 0 {
-            // What is under way now was begun with these bytes.
-            self.begun = now;
         }
         match scan.stop {
             Stop::Broken(ending) => Progress::Broken(ending),

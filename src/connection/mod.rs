@@ -26,6 +26,7 @@ use walk::Walk;
 
 /// The most slices that one write gathers; whoever has more gets it in the next turn.
 const SLICES_MAX: usize = 32;
+const MICROS_PER_SECOND: u64 = 1_000_000;
 
 /// Names one connection for as long as it exists. The index is reused later, the generation is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,15 +66,24 @@ pub struct Queued {
     pub flush: bool,
 }
 
-/// What the room and the application still expect of a connection.
+/// What the application still expects of a connection.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Owed {
     /// It had an open event, so it gets a close event.
     pub close_event: bool,
     /// The application asked to be told when everything is sent.
     pub flushed_event: bool,
-    /// It counts among those who are behind in its room.
+}
+
+/// Which counts a connection is part of, so that it is in each once and is taken out of each.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counted {
+    /// Among those who are behind in their room.
     pub behind: bool,
+    /// Among those who are not admitted, also while it is told why and sent away.
+    pub pending: bool,
+    /// Among those who were refused on arrival and are still there.
+    pub refused: bool,
 }
 
 /// One peer.
@@ -103,6 +113,8 @@ pub struct Connection<D> {
     pub queued: Queued,
     /// See [`Owed`].
     pub owed: Owed,
+    /// See [`Counted`].
+    pub counted: Counted,
     /// The peer's address, in two parts because they take 20 bytes where a `SocketAddr` takes 32.
     ip: IpAddr,
     port: u16,
@@ -116,8 +128,9 @@ pub struct Connection<D> {
     pub sent: u64,
     /// When it was last heard of, or when the ping went out that has no answer yet.
     pulse: Time,
-    /// When the next message would be exactly on time at the allowed rate (the generic cell rate algorithm).
-    expected: Time,
+    /// When the next message would be exactly on time at the allowed rate (the generic cell rate algorithm), in
+    /// microseconds since the start: at high rates many messages share a millisecond.
+    expected: u64,
 }
 
 /// What a flush came to.
@@ -150,6 +163,7 @@ impl<D> Connection<D> {
             ready: Readiness { readable: false, writable: true, hangup: false },
             queued: Queued::default(),
             owed: Owed::default(),
+            counted: Counted::default(),
             ip: remote.ip(),
             port: remote.port(),
             awaits_pong: false,
@@ -157,7 +171,7 @@ impl<D> Connection<D> {
             received: 0,
             sent: 0,
             pulse: now,
-            expected: Time::START,
+            expected: 0,
         }
     }
 
@@ -199,22 +213,23 @@ impl<D> Connection<D> {
         if per_second == 0 {
             return true;
         }
-        let interval = Duration::from_secs(1) / per_second;
+        let interval = MICROS_PER_SECOND.div_ceil(u64::from(per_second));
+        let now = now.as_millis().saturating_mul(1000);
         let expected = self.expected.max(now);
-        if expected.since(now) > interval * burst.saturating_sub(1) {
+        if expected - now > interval.saturating_mul(u64::from(burst.saturating_sub(1))) {
             return false;
         }
-        self.expected = expected + interval;
+        self.expected = expected.saturating_add(interval);
         true
     }
 
     /// Puts a message for this peer alone behind position `after` of the log.
     ///
     /// # Errors
-    /// [`Ending::OutboxFull`] if more than `most` bytes would wait. A single message may be larger than that.
+    /// [`Ending::OutboxFull`] if more than `most` bytes wait already. So one message can be larger than that.
     pub fn tell(&mut self, opcode: Opcode, payload: &[u8], after: u64, most: usize, now: Time) -> Result<(), Ending> {
         let outbox = self.outbox.get_or_insert_default();
-        if outbox.bytes() > 0 && outbox.bytes() + payload.len() > most {
+        if outbox.bytes() > most {
             return Err(Ending::OutboxFull { most });
         }
         outbox.push(opcode, payload, after, now);
@@ -321,9 +336,13 @@ impl<D> Connection<D> {
         self.walk.has_more(self.outbox.as_deref(), log)
     }
 
-    /// Bytes of the log that it has not been sent.
+    /// Bytes of the log that it is still to be sent: after its end is decided, those that were said before.
     pub fn unread(&self, log: &Log) -> u64 {
-        if self.walk.finished { 0 } else { log.end().saturating_sub(self.walk.cursor) }
+        if self.walk.finished {
+            return 0;
+        }
+        let end = self.outbox.as_ref().and_then(|outbox| outbox.last_after());
+        end.map_or(log.end(), |end| end.min(log.end())).saturating_sub(self.walk.cursor)
     }
 
     /// Writes, with one call, as much as the socket takes of what is next.

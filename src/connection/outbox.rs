@@ -6,6 +6,7 @@
 //! private and shared messages in the order in which they happened. Only [`super::walk`] decides what goes next.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use crate::time::Time;
 use crate::wire::frame::{self, Opcode};
@@ -21,8 +22,8 @@ pub struct Outbox {
     pub(super) control: Vec<u8>,
     /// How much of `control` is on its way already.
     pub(super) control_sent: usize,
-    /// Where in `control` the last frame begins, if it is a pong.
-    last_pong: Option<usize>,
+    /// Where in `control` the last pong is.
+    last_pong: Option<Range<usize>>,
     pub(super) pieces: VecDeque<Piece>,
     /// How much of the first piece is on its way already.
     pub(super) piece_sent: usize,
@@ -51,9 +52,15 @@ impl Outbox {
         self.bytes
     }
 
-    /// When the oldest private data that waits was said.
+    /// When the oldest frame was said that the first piece began with: it may be sent already, then the next ones are
+    /// hardly younger, since a piece that is on its way takes no new ones.
     pub fn oldest(&self) -> Option<Time> {
         self.pieces.front().map(|piece| piece.said_at)
+    }
+
+    /// Behind which position of the log the connection's last bytes belong, if they are in here.
+    pub fn last_after(&self) -> Option<u64> {
+        self.pieces.back().filter(|piece| piece.last).map(|piece| piece.after)
     }
 
     /// Adds a whole frame, which belongs behind position `after` of the room's log.
@@ -84,19 +91,19 @@ impl Outbox {
     /// Adds a control frame that is already encoded.
     pub fn push_control(&mut self, raw: &[u8]) {
         let is_pong = raw.first().is_some_and(|first| first & 0x0f == Opcode::Pong as u8);
-        if is_pong && self.control.len() + CONTROL_FRAME_MAX > CONTROL_BYTES_MAX {
-            let replaceable = self.last_pong.filter(|&start| start >= self.control_sent);
-            // A pong that is on its way already stays; there is room for one more behind it.
-            if let Some(start) = replaceable {
-                self.control.truncate(start);
+        if is_pong {
+            if self.control.len() + CONTROL_FRAME_MAX > CONTROL_BYTES_MAX {
+                // A pong that is on its way already stays; there is room for one more behind it.
+                let replaced = self.last_pong.take().filter(|pong| pong.start >= self.control_sent);
+                self.control.drain(replaced.unwrap_or(0..0));
             }
+            self.last_pong = Some(self.control.len()..self.control.len() + raw.len());
         }
-        self.last_pong = is_pong.then_some(self.control.len());
         self.control.extend_from_slice(raw);
     }
 
-    /// Gives up every frame of which no byte was sent. `rest` is what is missing of a log frame that is half sent: it
-    /// has to go first.
+    /// Gives up the pieces of which no byte was sent. Control frames stay. `rest` is what is missing of a log frame that is
+    /// half sent: it has to go first.
     pub fn give_up(&mut self, rest: &[u8]) {
         let control = self.control.split_off(self.control_sent.min(self.control.len()));
         self.control = [rest, &control].concat();
@@ -133,7 +140,10 @@ impl Outbox {
 
     /// Frames for the same position that follow each other share one piece, and so one slice of a write.
     fn add(&mut self, after: u64, now: Time, write: impl FnOnce(&mut Vec<u8>)) {
-        let open = self.pieces.back_mut().filter(|piece| piece.after == after && !piece.last);
+        // A piece that is on its way stays as it is: otherwise it would never be through, and never be let go, with a
+        // peer that takes as much as it is given.
+        let begun = self.piece_sent > 0 && self.pieces.len() == 1;
+        let open = self.pieces.back_mut().filter(|piece| piece.after == after && !piece.last && !begun);
         if let Some(piece) = open {
             let before = piece.bytes.len();
             write(&mut piece.bytes);

@@ -59,9 +59,10 @@ impl<S: Stream, A: Application> Engine<S, A> {
     /// The answer for a connection that comes when there is no place for it.
     pub(super) fn refusal_on_arrival(&mut self, remote: SocketAddr) -> Option<(Refusal, String)> {
         let limits = &self.hub.limits;
+        let occupied = self.hub.occupied();
         let counters = &mut self.hub.counters;
         let from_here = self.hub.pending_by_address.get(&remote.ip()).copied().unwrap_or(0);
-        let (status, text, key, limit) = if self.hub.connections.len() >= limits.connections as usize {
+        let (status, text, key, limit) = if occupied >= limits.connections as usize {
             counters.full += 1;
             (Status::ServiceUnavailable, "the server is full", "connections", limits.connections)
         } else if self.hub.pending >= limits.pending {
@@ -78,7 +79,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
         Some((Refusal::new(status, format!("{text}, try again later")).retry_after(self.retry_after()), detail))
     }
 
-    fn retry_after(&mut self) -> u32 {
+    pub(super) fn retry_after(&mut self) -> u32 {
         self.random.u32(1..=RETRY_AFTER_MAX_S)
     }
 
@@ -159,8 +160,8 @@ impl<S: Stream, A: Application> Engine<S, A> {
         if self.drain.is_some() {
             return Response::line(Status::ServiceUnavailable, "shutting down");
         }
-        // The one that asks is a connection too.
-        if self.hub.connections.len() > self.hub.limits.connections as usize {
+        // The one that asks has taken the last place; the next one is refused.
+        if self.hub.occupied() >= self.hub.limits.connections as usize {
             return Response::line(Status::ServiceUnavailable, "full");
         }
         Response::line(Status::Ok, "ready")
@@ -169,10 +170,10 @@ impl<S: Stream, A: Application> Engine<S, A> {
     fn upgrade(&mut self, peer: Peer, wish: Wish, token: Token, data: A::Data, accept: &str) {
         let mut head = Vec::new();
         switching_protocols(accept, wish.protocol, &mut head);
-        let now = self.hub.now.time;
         let Some(connection) = self.hub.get_mut(peer) else { return };
         connection.data = data;
-        connection.outbox.get_or_insert_default().push_raw(&head, 0, now);
+        // In the control lane it is never given up: whatever ends this connection, the client reads a 101 first.
+        connection.outbox.get_or_insert_default().push_control(&head);
         self.hub.queue_flush(peer);
         match token {
             Token::Good(identity) => self.open_connection(peer, &wish.room, wish.protocol, identity, false),

@@ -11,6 +11,8 @@ use crate::wire::close::Ending;
 const VISITS_PER_WRITE: usize = 8;
 /// A pass is moved on by so many members at a time, so that two busy rooms take turns.
 const SLICE: usize = 256;
+/// The passes get this part of the turn's writes even when answers to single peers take up all of them.
+const PASS_SHARE: usize = 4;
 
 impl<S: Stream, A: Application> Engine<S, A> {
     /// Visits members of rooms with news until the budget of this turn is used up or everybody was visited.
@@ -18,10 +20,11 @@ impl<S: Stream, A: Application> Engine<S, A> {
         self.hub.now = now;
         let most = self.hub.limits.turn_writes as usize;
         let mut visits = most.saturating_mul(VISITS_PER_WRITE);
+        let share = most.saturating_sub(self.hub.unflushed.len()).max(most.div_ceil(PASS_SHARE));
         let mut finished = 0;
-        while finished < self.hub.rooms.passing.len() && visits > 0 && self.hub.unflushed.len() < most {
+        while finished < self.hub.rooms.passing.len() && visits > 0 && self.hub.visited.len() < share {
             let Some(room) = self.hub.rooms.passing.pop_front() else { break };
-            let slice = SLICE.min(visits).min(most - self.hub.unflushed.len());
+            let slice = SLICE.min(visits).min(share - self.hub.visited.len());
             let visited = self.visit_slice(room, slice);
             visits -= visited.min(visits);
             finished = if visited < slice { finished + 1 } else { 0 };
@@ -61,7 +64,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
         }
         let cursor = connection.walk.cursor;
         if connection.ready.writable {
-            self.hub.queue_flush(peer);
+            self.hub.visited.push(peer);
         } else {
             self.hub.set_behind(peer, true);
             self.hub.rearm(peer);

@@ -8,7 +8,7 @@ use super::hub::Hub;
 use super::rooms::RoomId;
 use crate::connection::Peer;
 use crate::time::{Now, Time};
-use crate::wire::close::Ending;
+use crate::wire::close::{Ending, is_sendable};
 use crate::wire::frame::{self, Message};
 
 /// What an application can do about its peers. See the module's documentation.
@@ -89,10 +89,15 @@ impl<'a, D> Desk<'a, D> {
     }
 
     /// Ends a connection with a code of the application's choice (3000–4999, or one of the registered ones) and a text of
-    /// up to 123 bytes, behind everything that was said to the peer before. `closed` is called later in this turn.
+    /// up to 123 bytes, behind everything that was said to the peer before. `closed` is called later in this turn. A code
+    /// that must not be sent (RFC 6455 section 7.4) is our fault: it becomes 1011.
     pub fn close(&mut self, peer: Peer, code: u16, reason: &str) {
         let reason = frame::shorten(reason, frame::CONTROL_PAYLOAD_MAX - 2).to_owned();
-        self.end(peer, Ending::Application { code, reason });
+        if is_sendable(code) {
+            self.end(peer, Ending::Application { code, reason });
+        } else {
+            self.end(peer, Ending::Fault("the application chose a close code that must not be sent"));
+        }
     }
 
     /// Ends a connection with one of the endings of the table.

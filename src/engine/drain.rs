@@ -42,10 +42,14 @@ impl<S: Stream, A: Application> Engine<S, A> {
         let Some(drain) = self.drain.as_mut().filter(|drain| drain.next <= now) else { return };
         if drain.give_up <= now {
             drain.next = Time::NEVER;
-            self.cut_everybody();
+            let ending = drain.ending.clone();
+            self.cut_everybody(&ending);
             return;
         }
-        let batch = self.shutdown.batch as usize;
+        // Where the configured batches would not come through in time they are made larger: everybody is told.
+        let steps_left = drain.give_up.since(now).as_millis() / self.shutdown.interval.as_millis().max(1);
+        let needed = self.hub.connections.len() as u128 / steps_left.max(1) + 1;
+        let batch = (self.shutdown.batch as usize).max(usize::try_from(needed).unwrap_or(usize::MAX));
         let first = drain.told_below;
         let told: Vec<Peer> = self
             .hub
@@ -68,17 +72,18 @@ impl<S: Stream, A: Application> Engine<S, A> {
         let handshake = self.hub.get(peer).is_some_and(|connection| matches!(connection.phase, Phase::Handshake(_)));
         if handshake {
             let text = ending.reason().into_owned();
-            let refusal = Refusal::new(Status::ServiceUnavailable, text.clone()).retry_after(1);
+            let refusal = Refusal::new(Status::ServiceUnavailable, text.clone()).retry_after(self.retry_after());
             self.hub.answer(peer, &refusal.response(), false, text);
         } else {
             self.hub.end(peer, ending.clone());
         }
     }
 
-    fn cut_everybody(&mut self) {
+    fn cut_everybody(&mut self, ending: &Ending) {
         let everybody: Vec<Peer> = self.hub.connections.iter().map(|(_, connection)| connection.peer).collect();
         for peer in everybody {
-            self.hub.end(peer, Ending::ShuttingDown);
+            // Who was not told yet is told now, in the language that it speaks.
+            self.send_away(peer, ending);
             self.hub.counters.cut += 1;
             self.hub.cut(peer);
         }

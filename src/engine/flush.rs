@@ -13,10 +13,19 @@ impl<S: Stream, A: Application> Engine<S, A> {
     pub fn flush(&mut self, now: Now) {
         self.hub.now = now;
         let most = self.hub.limits.turn_writes as usize;
-        for _ in 0..self.hub.unflushed.len().min(most) {
-            let Some(peer) = self.hub.unflushed.pop_front() else { break };
+        let visited = std::mem::take(&mut self.hub.visited);
+        for &peer in &visited {
             self.flush_one(peer);
         }
+        for _ in 0..self.hub.unflushed.len().min(most.saturating_sub(visited.len()).max(1)) {
+            let Some(peer) = self.hub.unflushed.pop_front() else { break };
+            if let Some(connection) = self.hub.get_mut(peer) {
+                connection.queued.flush = false;
+            }
+            self.flush_one(peer);
+        }
+        self.hub.visited = visited;
+        self.hub.visited.clear();
         self.settle_passes();
         self.report_flushed();
         self.settle();
@@ -27,7 +36,6 @@ impl<S: Stream, A: Application> Engine<S, A> {
         else {
             return;
         };
-        connection.queued.flush = false;
         let Some(stream) = self.streams.get_mut(peer.index as usize).and_then(Option::as_mut) else { return };
         let log = self.hub.rooms.log(connection.seat);
         let flushed = match (connection.has_more(log), connection.ready.writable) {
@@ -42,7 +50,10 @@ impl<S: Stream, A: Application> Engine<S, A> {
             }
         };
         match flushed {
-            Flushed::All => self.all_sent(peer),
+            Flushed::All => {
+                self.all_sent(peer);
+                self.hear_again(peer);
+            }
             Flushed::More => {
                 self.note_behind(peer);
                 self.hub.queue_flush(peer);
@@ -52,6 +63,15 @@ impl<S: Stream, A: Application> Engine<S, A> {
                 self.hub.rearm(peer);
             }
             Flushed::Broken => self.hub.end(peer, Ending::Reset),
+        }
+    }
+
+    /// Its answers are sent, so a peer that was not read from because of them is read from again. There is no other edge.
+    fn hear_again(&mut self, peer: Peer) {
+        let Some(connection) = self.hub.get(peer) else { return };
+        let leftover = connection.inbound.as_ref().is_some_and(|inbound| inbound.has_leftover());
+        if connection.ready.readable || leftover {
+            self.hub.queue_receive(peer);
         }
     }
 

@@ -20,6 +20,9 @@ use crate::wire::response::Response;
 /// Those who are too slow get this part of the ordinary time for their close frame: they are not reading anyway.
 const SLOW_GRACE_DIVISOR: u32 = 8;
 
+/// Of those who were refused on arrival this many are waited for, so that no reset eats their answer.
+const REFUSED_WAITING_MAX: usize = 16;
+
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Hub<D> {
@@ -32,7 +35,9 @@ pub(super) struct Hub<D> {
     pub(super) now: Now,
     /// To be read from.
     pub(super) runnable: VecDeque<Peer>,
-    /// To be written to.
+    /// Members that this turn's pass has visited and that can be written to; all of them are, in this turn.
+    pub(super) visited: Vec<Peer>,
+    /// To be written to, because something is only for them or because they could take more.
     pub(super) unflushed: VecDeque<Peer>,
     /// Ended, and the application does not know yet.
     pub(super) departed: VecDeque<Peer>,
@@ -43,6 +48,8 @@ pub(super) struct Hub<D> {
     /// Connections that are not admitted yet.
     pub(super) pending: u32,
     pub(super) pending_by_address: HashMap<IpAddr, u32>,
+    /// Refused on arrival and still there, the oldest first.
+    pub(super) refused: VecDeque<Peer>,
     /// Connections that are admitted and not on their way out.
     pub(super) open: u32,
     /// Counts accepted connections; see [`Peer::generation`].
@@ -60,12 +67,14 @@ impl<D> Hub<D> {
             counters: Counters::default(),
             now: Now { time: Time::START, unix: 0 },
             runnable: VecDeque::new(),
+            visited: Vec::new(),
             unflushed: VecDeque::new(),
             departed: VecDeque::new(),
             over: Vec::new(),
             flushed: Vec::new(),
             pending: 0,
             pending_by_address: HashMap::new(),
+            refused: VecDeque::new(),
             open: 0,
             generation: 0,
         }
@@ -79,10 +88,41 @@ impl<D> Hub<D> {
         self.generation = self.generation.wrapping_add(1);
         let until = self.now.time + self.limits.admit_timeout;
         entry.insert(Connection::new(data, peer, remote, until, self.now.time));
-        self.pending += 1;
-        *self.pending_by_address.entry(remote.ip()).or_default() += 1;
         self.wheel.arm(index, until);
         peer
+    }
+
+    /// Counts a connection among those who are not admitted, until it is or until it is gone.
+    pub(super) fn enter_pending(&mut self, peer: Peer) {
+        let Some(connection) = self.get_mut(peer) else { return };
+        connection.counted.pending = true;
+        let address = connection.remote().ip();
+        self.pending += 1;
+        *self.pending_by_address.entry(address).or_default() += 1;
+    }
+
+    /// Counts a connection among those who were refused on arrival. When there are many, the oldest are waited for no
+    /// longer: they have their answer, and others want theirs.
+    pub(super) fn enter_refused(&mut self, peer: Peer) {
+        let Some(connection) = self.get_mut(peer) else { return };
+        connection.counted.refused = true;
+        self.refused.push_back(peer);
+        let excess = self.refused.len().saturating_sub(REFUSED_WAITING_MAX);
+        let oldest: Vec<Peer> = self.refused.iter().take(excess).copied().collect();
+        for peer in oldest {
+            self.cut(peer);
+        }
+    }
+
+    pub(super) fn leave_refused(&mut self, peer: Peer) {
+        if self.get(peer).is_some_and(|connection| connection.counted.refused) {
+            self.refused.retain(|&other| other != peer);
+        }
+    }
+
+    /// How many places are taken; those who are being refused take none.
+    pub(super) fn occupied(&self) -> usize {
+        self.connections.len() - self.refused.len()
     }
 
     pub(super) fn get(&self, peer: Peer) -> Option<&Connection<D>> {
@@ -166,7 +206,7 @@ impl<D> Hub<D> {
     /// Keeps the count of those who have not been sent everything; with the last of them the room's log can go.
     pub(super) fn set_behind(&mut self, peer: Peer, behind: bool) {
         let Some(connection) = self.connections.get_mut(peer.index as usize) else { return };
-        let before = std::mem::replace(&mut connection.owed.behind, behind);
+        let before = std::mem::replace(&mut connection.counted.behind, behind);
         let Some(room) = connection.seat.and_then(|seat| self.rooms.get_mut(seat.room)) else { return };
         match (before, behind) {
             (false, true) => room.behind += 1,
@@ -234,10 +274,8 @@ impl<D> Hub<D> {
             }
             return;
         }
-        match connection.phase {
-            Phase::Open => self.leave_open(peer),
-            Phase::Handshake(_) | Phase::TokenCheck(_) => self.leave_pending(peer),
-            Phase::Closing(_) => {}
+        if connection.is_open() {
+            self.leave_open(peer);
         }
         self.counters.count_ending(&ending);
         let grace = if ending.is_too_slow() {
@@ -275,9 +313,13 @@ impl<D> Hub<D> {
         self.departed.push_back(peer);
     }
 
-    fn leave_pending(&mut self, peer: Peer) {
+    pub(super) fn leave_pending(&mut self, peer: Peer) {
+        let Some(connection) = self.get_mut(peer) else { return };
+        if !std::mem::take(&mut connection.counted.pending) {
+            return;
+        }
+        let address = connection.remote().ip();
         self.pending -= 1;
-        let Some(address) = self.get(peer).map(|connection| connection.remote().ip()) else { return };
         if let Some(count) = self.pending_by_address.get_mut(&address) {
             *count -= 1;
             if *count == 0 {

@@ -116,8 +116,12 @@ impl<S: Stream, A: Application> Engine<S, A> {
         if let Some(place) = self.streams.get_mut(index) {
             *place = Some(stream);
         }
-        if let Some((refusal, detail)) = refusal {
-            self.hub.answer(peer, &refusal.response(), false, detail);
+        match refusal {
+            Some((refusal, detail)) => {
+                self.hub.answer(peer, &refusal.response(), false, detail);
+                self.hub.enter_refused(peer);
+            }
+            None => self.hub.enter_pending(peer),
         }
         peer
     }
@@ -183,7 +187,8 @@ impl<S: Stream, A: Application> Engine<S, A> {
     }
 
     /// The application and a desk for it, for what does not come from a peer.
-    pub fn application_mut(&mut self) -> (&mut A, Desk<'_, A::Data>) {
+    pub fn application_mut(&mut self, now: Now) -> (&mut A, Desk<'_, A::Data>) {
+        self.hub.now = now;
         (&mut self.application, Desk::new(&mut self.hub))
     }
 
@@ -211,17 +216,12 @@ impl<S: Stream, A: Application> Engine<S, A> {
         for (index, connection) in &self.hub.connections {
             let stream = self.streams.get(index).is_some_and(Option::is_some);
             assert!(stream, "{:?} has no stream", connection.peer);
-            let log = self.hub.rooms.log(connection.seat);
-            let due = connection.due(&self.hub.limits, &self.hub.heartbeat, log);
-            let armed = self.hub.wheel.armed_for(connection.peer.index);
-            assert!(
-                armed.is_some() || due == Time::NEVER,
-                "{:?} has no deadline in {}",
-                connection.peer,
-                connection.phase.name()
-            );
+            let armed = self.hub.wheel.armed_for(connection.peer.index).is_some();
+            // Without pings an open connection may have none until it is found to be behind.
+            let may_idle = connection.is_open() && self.hub.heartbeat.ping_interval.is_zero();
+            assert!(armed || may_idle, "{:?} has no deadline in {}", connection.peer, connection.phase.name());
             open += u32::from(connection.is_open());
-            pending += u32::from(!connection.is_open() && connection.closing().is_none());
+            pending += u32::from(connection.counted.pending);
             if let Some(seat) = connection.seat {
                 let members = self.hub.rooms.get(seat.room).map_or(&[][..], |room| room.members());
                 assert_eq!(members.get(seat.index as usize), Some(&connection.peer.index), "a seat is wrong");
@@ -230,7 +230,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
         assert_eq!((open, pending), (self.hub.open, self.hub.pending), "a count is wrong");
         for (_, room) in self.hub.rooms.iter() {
             let members = room.members().iter().filter_map(|&member| self.hub.connections.get(member as usize));
-            let behind = members.filter(|member| member.owed.behind).count();
+            let behind = members.filter(|member| member.counted.behind).count();
             assert_eq!(behind, room.behind, "the count of slow readers is wrong in {}", room.name);
             let bound = self.hub.limits.room_log as u64 + self.turn_bytes_max();
             assert!(room.log.bytes() <= bound, "the log of {} has outgrown its bound", room.name);

@@ -41,6 +41,8 @@ impl<S: Stream, A: Application> Engine<S, A> {
     fn remove(&mut self, peer: Peer) -> Option<Departure> {
         self.hub.get(peer)?;
         self.hub.stand_up(peer);
+        self.hub.leave_pending(peer);
+        self.hub.leave_refused(peer);
         self.hub.wheel.disarm(peer.index);
         if let Some(place) = self.streams.get_mut(peer.index as usize) {
             // Closing the descriptor also takes it out of the poll: it was never duplicated.

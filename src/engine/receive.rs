@@ -43,7 +43,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
     /// under way makes room.
     fn is_held_back(&mut self, peer: Peer) -> bool {
         let Some(connection) = self.hub.get(peer) else { return false };
-        let full = self.hub.rooms.log(connection.seat).bytes() >= self.hub.limits.room_log as u64;
+        let full = self.hub.rooms.log(connection.seat).memory() >= self.hub.limits.room_log as u64;
         let held_back = full && connection.is_open();
         self.hub.counters.held_back += u64::from(held_back);
         held_back
@@ -52,6 +52,10 @@ impl<S: Stream, A: Application> Engine<S, A> {
     /// Reads once, at most a buffer full, and returns how much that was.
     fn receive_from(&mut self, peer: Peer, buffer: &mut [u8]) -> usize {
         let Some(connection) = self.hub.get(peer) else { return 0 };
+        if connection.is_open() && connection.outbox.as_ref().is_some_and(|outbox| outbox.bytes() > 0) {
+            // Who does not take its answers is not heard: it is read again when they are sent, see `flush`.
+            return 0;
+        }
         if connection.inbound.as_ref().is_some_and(|inbound| inbound.has_leftover()) {
             // Not before it is used up: otherwise a fast talker could make it grow.
             self.take_messages(peer, &[]);

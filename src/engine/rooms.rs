@@ -64,7 +64,9 @@ impl Rooms {
         if self.get(room).is_some_and(|room| room.members().is_empty()) {
             let gone = self.rooms.remove(room as usize);
             self.by_name.remove(&gone.name);
-            self.passing.retain(|&other| other != room);
+            if gone.queued {
+                self.passing.retain(|&other| other != room);
+            }
         }
     }
 

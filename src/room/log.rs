@@ -56,6 +56,11 @@ impl Log {
         self.end - self.start
     }
 
+    /// How many bytes of memory that takes: very short messages cost more for their entry than for themselves.
+    pub fn memory(&self) -> u64 {
+        self.bytes() + (self.entries.len() * size_of::<Entry>()) as u64
+    }
+
     /// Adds one message, said by `sender`, and returns the position behind it.
     pub fn append(&mut self, message: Message<'_>, sender: u32, now: Time) -> u64 {
         let need = frame::HEADER_MAX + message.payload().len();

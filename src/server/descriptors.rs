@@ -9,8 +9,8 @@ use crate::config::Limits;
 /// that the server is full.
 pub(super) const RESERVE: u64 = 64;
 
-/// Without a stated limit of the system this is taken.
-const WITHOUT_LIMIT: u64 = 1 << 20;
+/// Where the system states no limit, or an absurd one, this is taken for the number of connections.
+const CONNECTIONS_MAX: u32 = 1 << 20;
 /// The least share of places for those who are not admitted yet.
 const PENDING_MIN: u32 = 64;
 const PENDING_SHARE: u32 = 8;
@@ -27,7 +27,7 @@ pub(super) fn settle_limits(limits: &Limits) -> Result<Limits, StartError> {
         return Err(StartError::TooFewFiles { wanted: limits.connections, files });
     }
     if settled.connections == 0 {
-        settled.connections = most;
+        settled.connections = most.min(CONNECTIONS_MAX);
     }
     if settled.pending == 0 {
         settled.pending = PENDING_MIN.max(settled.connections / PENDING_SHARE);
@@ -40,8 +40,8 @@ fn raise_file_limit() -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: maximum, maximum };
     match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => maximum.unwrap_or(WITHOUT_LIMIT),
-        Err(_) => current.unwrap_or(WITHOUT_LIMIT),
+        Ok(()) => maximum.unwrap_or(u64::MAX),
+        Err(_) => current.unwrap_or(u64::MAX),
     }
 }
 

@@ -37,6 +37,11 @@ const SIGNALS: Token = Token(usize::MAX);
 /// The poll's timeout is capped, far below what the kernel's interface can hold.
 const WAIT_MAX: Duration = Duration::from_secs(3600);
 
+/// The kernel counts `TCP_KEEPIDLE` in whole seconds from 1 to 32,767; whoever pings more often than every second does not
+/// want dead peers cut sooner than that.
+const USER_TIMEOUT_MIN: Duration = Duration::from_secs(1);
+const USER_TIMEOUT_MAX: Duration = Duration::from_secs(32_767);
+
 /// A server that listens.
 pub struct Server<A: Application> {
     poll: Poll,
@@ -48,7 +53,8 @@ pub struct Server<A: Application> {
     spare: Spare,
     engine: Engine<TcpStream, A>,
     terminations: Terminations,
-    terminations_seen: usize,
+    /// How many times we were asked to end; requests that come together are one.
+    terminations_seen: u32,
     warnings: Warnings,
     /// How often descriptors ran out.
     exhausted: u64,
@@ -84,7 +90,8 @@ impl<A: Application> Server<A> {
         let terminations = Terminations::register(poll.registry(), SIGNALS).map_err(StartError::System)?;
         let options = SocketOptions {
             send_buffer: limits.send_buffer,
-            user_timeout: config.heartbeat.ping_interval + config.heartbeat.pong_timeout,
+            user_timeout: (config.heartbeat.ping_interval + config.heartbeat.pong_timeout)
+                .clamp(USER_TIMEOUT_MIN, USER_TIMEOUT_MAX),
         };
         let mut listeners = Vec::new();
         for (place, &address) in config.listen.iter().enumerate() {
@@ -157,7 +164,7 @@ impl<A: Application> Server<A> {
         self.now = now;
         for event in &self.events {
             match event.token() {
-                SIGNALS => self.terminations_seen += self.terminations.take(),
+                SIGNALS => self.terminations_seen += u32::from(self.terminations.take()),
                 Token(own) if own >= FIRST_OWN_TOKEN => {
                     if let Some(listener) = self.listeners.get_mut(own - FIRST_OWN_TOKEN) {
                         listener.wake();
@@ -196,8 +203,10 @@ impl<A: Application> Server<A> {
 
     /// Accepts those who wait, up to the turn's budget and while there is room. Whoever is left is remembered.
     fn accept(&mut self, now: Now) {
-        let mut budget = self.engine.limits().turn_accepts;
+        // Each listener has its share, so that a flood on one does not silence another.
+        let share = self.engine.limits().turn_accepts.div_ceil(u32::try_from(self.listeners.len()).unwrap_or(1).max(1));
         for listener in &mut self.listeners {
+            let mut budget = share;
             while listener.is_waiting() && budget > 0 && self.engine.has_room() && self.spare.may_accept(now.time) {
                 budget -= 1;
                 match listener.accept() {

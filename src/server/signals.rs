@@ -18,8 +18,8 @@ impl Terminations {
         Ok(Self { signals })
     }
 
-    /// How many came since the last call. They must all be taken: there is no second edge for one that is left.
-    pub(super) fn take(&mut self) -> usize {
-        self.signals.pending().count()
+    /// Did one come since the last call? They are all taken: there is no second edge for one that is left.
+    pub(super) fn take(&mut self) -> bool {
+        self.signals.pending().count() > 0
     }
 }

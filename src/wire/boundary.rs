@@ -10,6 +10,7 @@ use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 use super::close::Ending;
 use super::frame::CONTROL_PAYLOAD_MAX;
+use crate::time::Time;
 
 /// The longest client frame header: two bytes, eight of length, four of mask (RFC 6455 section 5.2).
 const HEADER_MAX: usize = 14;
@@ -37,6 +38,8 @@ pub struct Boundary {
     /// Fragments of the present message so far; zero between two messages.
     fragments: u32,
     message_bytes: u64,
+    /// When the first byte came of the message under way, or of a control frame between two messages.
+    begun: Time,
 }
 
 /// What [`Boundary::scan`] found.
@@ -69,13 +72,18 @@ impl Boundary {
         self.header_len == 0 && self.payload_left == 0 && !self.completes && self.fragments == 0
     }
 
+    /// When the message under way was begun; `None` between two messages. Control frames in its middle do not count.
+    pub fn begun(&self) -> Option<Time> {
+        (!self.is_at_rest()).then_some(self.begun)
+    }
+
     /// How many payload bytes of the present frame are still to come.
     pub fn payload_left(&self) -> u64 {
         self.payload_left
     }
 
-    /// Looks at `bytes` up to the `most`th complete message or control frame.
-    pub fn scan(&mut self, bytes: &[u8], limits: MessageLimits, most: usize) -> Scan {
+    /// Looks at `bytes`, which came `now`, up to the `most`th complete message or control frame.
+    pub fn scan(&mut self, bytes: &[u8], limits: MessageLimits, most: usize, now: Time) -> Scan {
         let mut consumed = 0;
         let mut complete = 0;
         loop {
@@ -95,6 +103,9 @@ impl Boundary {
             }
             if complete >= most {
                 return Scan { consumed, complete, stop: Stop::Budget };
+            }
+            if self.header_len == 0 && self.fragments == 0 {
+                self.begun = now;
             }
             match self.take_header(rest, limits) {
                 Ok(used) => consumed += used,
@@ -204,6 +215,8 @@ mod tests {
 
     const LIMITS: MessageLimits = MessageLimits { bytes: 1000, fragments: 4 };
 
+    const NOW: Time = Time::from_millis(5);
+
     fn frame(first: u8, payload: usize) -> Vec<u8> {
         let mut bytes = vec![first];
         if payload < 126 {
@@ -218,7 +231,7 @@ mod tests {
     }
 
     fn scan(bytes: &[u8]) -> Scan {
-        Boundary::default().scan(bytes, LIMITS, 32)
+        Boundary::default().scan(bytes, LIMITS, 32, NOW)
     }
 
     #[test]
@@ -279,10 +292,10 @@ mod tests {
         let one = frame(0x81, 5);
         let bytes = one.repeat(3);
         let mut boundary = Boundary::default();
-        let found = boundary.scan(&bytes, LIMITS, 2);
+        let found = boundary.scan(&bytes, LIMITS, 2, NOW);
         assert_eq!(found, Scan { consumed: 2 * one.len(), complete: 2, stop: Stop::Budget });
         assert!(boundary.is_at_rest());
-        let rest = boundary.scan(&bytes[found.consumed..], LIMITS, 2);
+        let rest = boundary.scan(&bytes[found.consumed..], LIMITS, 2, NOW);
         assert_eq!(rest, Scan { consumed: one.len(), complete: 1, stop: Stop::Drained });
     }
 
@@ -294,6 +307,19 @@ mod tests {
         assert_eq!(scan(&bytes), Scan { consumed: close, complete: 1, stop: Stop::Close });
     }
 
+    #[test]
+    fn a_ping_in_the_middle_does_not_make_a_message_younger() {
+        let mut boundary = Boundary::default();
+        assert_eq!(boundary.begun(), None);
+        boundary.scan(&frame(0x01, 3), LIMITS, 32, Time::from_millis(10));
+        boundary.scan(&frame(0x89, 0), LIMITS, 32, Time::from_millis(20));
+        assert_eq!(boundary.begun(), Some(Time::from_millis(10)));
+        boundary.scan(&frame(0x80, 0), LIMITS, 32, Time::from_millis(30));
+        assert_eq!(boundary.begun(), None);
+        boundary.scan(&frame(0x81, 9)[..7], LIMITS, 32, Time::from_millis(40));
+        assert_eq!(boundary.begun(), Some(Time::from_millis(40)));
+    }
+
     /// However the bytes are cut, the same frames are found, and the boundary is at rest only where a message has ended.
     #[test]
     fn every_split_gives_the_same() {
@@ -303,15 +329,15 @@ mod tests {
         bytes.extend(frame(0x82, 130));
         for split in 0..=bytes.len() {
             let mut boundary = Boundary::default();
-            let first = boundary.scan(&bytes[..split], LIMITS, 32);
+            let first = boundary.scan(&bytes[..split], LIMITS, 32, NOW);
             assert_eq!(first.consumed, split);
-            let second = boundary.scan(&bytes[split..], LIMITS, 32);
+            let second = boundary.scan(&bytes[split..], LIMITS, 32, NOW);
             assert_eq!(first.complete + second.complete, 3, "split at {split}");
             assert_eq!((second.consumed, second.stop), (bytes.len() - split, Stop::Drained));
             assert!(boundary.is_at_rest());
         }
         let mut boundary = Boundary::default();
-        boundary.scan(&bytes[..1], LIMITS, 32);
+        boundary.scan(&bytes[..1], LIMITS, 32, NOW);
         assert!(!boundary.is_at_rest());
     }
 }

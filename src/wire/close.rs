@@ -252,6 +252,12 @@ impl Ending {
     }
 }
 
+/// May this code stand in a close frame? RFC 6455 section 7.4.1 keeps 1004–1006 and 1015 off the wire, and nothing below
+/// 1000 or above 4999 has a meaning; 1012–1014 were registered later.
+pub fn is_sendable(code: u16) -> bool {
+    matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -291,8 +297,7 @@ mod tests {
     fn every_code_may_be_sent() {
         for ending in every_ending() {
             let Some(code) = ending.code() else { continue };
-            let allowed = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
-            assert!(allowed, "{ending:?} has code {code}");
+            assert!(is_sendable(code), "{ending:?} has code {code}");
             assert!(!ending.reason().is_empty());
             assert!(ending.reason().len() <= 123, "{ending:?}: the reason must fit into a control frame");
         }

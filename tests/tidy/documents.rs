@@ -30,6 +30,30 @@ pub(crate) fn line_citations(document: &str, text: &str) -> Vec<String> {
     lines.map(|(index, _)| finding(index)).collect()
 }
 
+/// Names of tests that the document cites and no file declares: words in backticks with at least three underscores.
+pub(crate) fn ghost_tests(document: &str, text: &str, sources: &[Source]) -> Vec<String> {
+    let of_name = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '_';
+    let mut findings = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let quoted = line.split('`').skip(1).step_by(2);
+        for name in quoted.filter(|word| word.chars().all(of_name) && word.matches('_').count() >= 3) {
+            let declaration = format!("fn {name}(");
+            if !sources.iter().any(|source| source.code.contains(&declaration)) {
+                findings.push(format!("{document}:{}: cites {name}, which no file declares; correct it", index + 1));
+            }
+        }
+    }
+    findings
+}
+
+/// Dependencies of the package for which ARCHITECTURE.md gives no reason.
+pub(crate) fn unexplained_dependencies(manifest: &str, architecture: &str) -> Vec<String> {
+    let section = manifest.split("\n[").find_map(|section| section.strip_prefix("dependencies]\n")).unwrap_or_default();
+    let names = section.lines().filter_map(|line| line.split_once(['=', '.']).map(|(name, _)| name.trim()));
+    let unexplained = names.filter(|name| !name.starts_with('#') && !architecture.contains(&format!("`{name}`")));
+    unexplained.map(|name| format!("Cargo.toml: ARCHITECTURE.md does not say why {name} is needed; add it")).collect()
+}
+
 /// A document that has become too long to be read by everyone.
 pub(crate) fn overlong(document: &str, text: &str, lines_max: usize) -> Option<String> {
     let lines = text.lines().count();
@@ -80,6 +104,24 @@ mod tests {
         let findings = line_citations("A.md", "a\nsee room/log.rs:12\nand log.rs#L7");
         assert_eq!(findings.len(), 2, "{findings:?}");
         assert!(findings.concat().starts_with("A.md:2: cites"), "{findings:?}");
+    }
+
+    #[test]
+    fn a_cited_test_is_declared_somewhere() {
+        let sources = [Source::new("src/a.rs", "#[cfg(test)]\nmod tests {\n    fn what_is_said_is_heard() {}\n}\n")];
+        assert!(ghost_tests("A.md", "`what_is_said_is_heard`, `limits.unread_age`, `turn_read`", &sources).is_empty());
+        let findings = ghost_tests("A.md", "x\n`what_is_not_said_is_heard`", &sources);
+        assert!(findings.concat().starts_with("A.md:2: cites what_is_not_said_is_heard"), "{findings:?}");
+    }
+
+    #[test]
+    fn every_dependency_has_its_reason() {
+        let manifest =
+            "[package]\nname = \"x\"\n\n[dependencies]\nmio = \"1\"\nslab.version = \"0.4\"\n\n[lints]\nunused = 1\n";
+        assert!(unexplained_dependencies(manifest, "| `mio`, `slab` | the poll |").is_empty());
+        let findings = unexplained_dependencies(manifest, "`mio` slab");
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert!(findings.concat().contains("why slab is needed"), "{findings:?}");
     }
 
     #[test]

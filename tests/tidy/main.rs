@@ -6,11 +6,14 @@
 //! - `source` takes comments, literals and unit tests out of a file; `paths` lists the names that are left
 //! - `imports` holds the arrows, `boundaries` says who may touch sockets, clock, log and files
 //! - `sizes`, `words`, `documents` keep functions short, code finished and papers true
+//! - `picture` and `endings` hold the drawing and the table of close codes against what they show
 
 mod boundaries;
 mod documents;
+mod endings;
 mod imports;
 mod paths;
+mod picture;
 mod sizes;
 mod source;
 mod words;
@@ -18,6 +21,7 @@ mod words;
 use std::fs;
 use std::path::Path;
 
+use picture::Picture;
 use source::Source;
 
 #[test]
@@ -102,6 +106,31 @@ fn every_file_in_the_documents_exists() {
     for name in DOCUMENTS {
         clean(&documents::ghost_files(name, &document(name), exists));
     }
+}
+
+#[test]
+fn every_test_in_the_documents_exists() {
+    let sources = all_rust();
+    for name in DOCUMENTS {
+        clean(&documents::ghost_tests(name, &document(name), &sources));
+    }
+}
+
+#[test]
+fn every_dependency_has_a_reason() {
+    clean(&documents::unexplained_dependencies(&document("Cargo.toml"), &document("ARCHITECTURE.md")));
+}
+
+#[test]
+fn the_readme_has_the_table_of_endings() {
+    clean(&endings::differences(&document("README.md"), &endings::all()));
+}
+
+#[test]
+fn the_picture_shows_what_there_is() {
+    let source = Picture::of_dot(&document("ARCHITECTURE.dot"));
+    clean(&source.ghosts(|path| root().join(path).exists()));
+    clean(&source.differences(&Picture::of_svg(&document("ARCHITECTURE.svg"))));
 }
 
 #[test]

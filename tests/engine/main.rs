@@ -1,0 +1,246 @@
+//! The engine on pipes in memory: one script per promise that was once broken, with the events in the order that broke it.
+//! `tests/simulation` looks for such orders at random; a seed that finds one becomes a script here.
+
+mod world;
+
+use std::time::Duration;
+
+use hollerd::wire::close::Ending;
+use hollerd::wire::frame::Message;
+use world::{App, World, frame, out, text};
+
+#[test]
+fn what_is_said_in_overdue_reaches_the_room() {
+    let app = App { say_on_overdue: true, deadline: Some(Duration::from_secs(2)), ..App::default() };
+    let mut w = World::new(app, |_| {});
+    let (_, a) = w.open("/ws/timed");
+    w.sleep_until(4000);
+    assert!(out(&a).ends_with(b"\x81\x04tick"), "not sent: {:?}", out(&a));
+}
+
+#[test]
+fn nobody_is_thrown_out_for_what_is_said_while_expiring() {
+    // b vanishes (no pong); "bye" is said about it while expiring.
+    let app = App { say_on_closed: true, ..App::default() };
+    let mut w = World::new(app, |c| c.heartbeat.pong_timeout = Duration::from_secs(3));
+    let (pa, a) = w.open("/ws/a");
+    let (_b, _wb) = w.open("/ws/a");
+    // a answers each ping, b does not.
+    for s in 2..70 {
+        w.sleep_until(s * 1000);
+        let n = out(&a).windows(2).filter(|x| x == b"\x89\x00").count();
+        if n > 0 {
+            a.0.borrow_mut().out.retain(|_| false);
+            w.send(pa, &a, &frame(0x8a, b""));
+        }
+    }
+    let closed = &w.engine.application().closed;
+    assert!(closed.iter().all(|(p, _)| *p != pa), "a reader that reads everything was closed: {closed:?}");
+}
+
+#[test]
+fn what_is_said_while_a_reader_catches_up_is_not_lost_for_the_others() {
+    // A blocked reader catches up after something was said in `expire`: the log is released under everybody else.
+    let app = App { say_on_overdue: true, deadline: Some(Duration::from_secs(5)), ..App::default() };
+    let mut w = World::new(app, |c| c.limits.unread_age = Duration::from_secs(100));
+    let (pa, a) = w.open("/ws/timed");
+    let (_pb, b) = w.open("/ws/timed");
+    let (pc, c) = w.open("/ws/timed");
+    b.0.borrow_mut().out.clear();
+    a.0.borrow_mut().room = 0;
+    w.send(pc, &c, &text("one"));
+    w.settle();
+    w.sleep_until(8000); // three ticks are said in `expire`
+    w.grant(pa, &a, 1 << 20); // a catches up
+    w.settle();
+    w.send(pc, &c, &text("two"));
+    w.settle();
+    let got = String::from_utf8_lossy(&out(&b)).into_owned();
+    assert_eq!(got.matches("tick").count(), 3, "b has a gap: {got:?}");
+}
+
+#[test]
+fn bytes_behind_a_leftover_are_read() {
+    let mut w = World::new(App { echo: true, ..App::default() }, |c| c.limits.outbox = 1 << 20);
+    let (p, a) = w.open("/ws/a");
+    let burst: Vec<u8> = (0..40).flat_map(|_| frame(0x82, &[7; 1900])).collect();
+    assert!(burst.len() > 65536);
+    w.send(p, &a, &burst);
+    w.settle();
+    assert_eq!(w.engine.application().messages, 40, "{} bytes stay unread", a.0.borrow().inn.len());
+}
+
+#[test]
+fn the_end_behind_a_leftover_is_seen() {
+    let mut w = World::new(App::default(), |_| {});
+    let (p, a) = w.open("/ws/a");
+    let burst: Vec<u8> = (0..40).flat_map(|_| text("hi")).collect();
+    w.send(p, &a, &burst);
+    w.eof(p, &a);
+    w.settle();
+    assert_eq!(w.engine.connections(), 0, "a ghost stays");
+}
+
+#[test]
+fn the_rate_limit_holds_above_1000_per_second() {
+    let mut w = World::new(App::default(), |c| {
+        c.limits.messages_per_second = 2000;
+        c.limits.message_burst = 10;
+    });
+    let (p, a) = w.open("/ws/a");
+    for _ in 0..100 {
+        w.send(p, &a, &text("x").repeat(30));
+        w.settle(); // the clock stands still
+    }
+    assert!(w.engine.application().messages <= 10, "{} messages in no time", w.engine.application().messages);
+}
+
+#[test]
+fn a_ping_does_not_extend_the_time_for_a_message() {
+    let mut w = World::new(App::default(), |_| {});
+    let (p, a) = w.open("/ws/a");
+    w.send(p, &a, &frame(0x01, b"beginning"));
+    w.settle();
+    for s in 1..30 {
+        w.sleep_until(1000 + s * 1000);
+        if w.engine.open() == 0 {
+            return;
+        }
+        w.send(p, &a, &frame(0x89, b""));
+    }
+    panic!("open for 30 s in the middle of one message; the limit is 10 s");
+}
+
+#[test]
+fn a_piece_does_not_grow_for_ever() {
+    let mut w = World::new(App { echo: true, ..App::default() }, |_| {});
+    let (p, a) = w.open("/ws/a");
+    a.0.borrow_mut().room = 1000;
+    w.send(p, &a, &frame(0x82, &[7; 10000]).repeat(3));
+    w.settle();
+    // a reads as fast as it writes, 10 KB at a time, and is never more than 40 KB behind.
+    let mut total = 0;
+    for _ in 0..400 {
+        w.ms += 50;
+        w.grant(p, &a, 10004);
+        w.send(p, &a, &frame(0x82, &[7; 10000]));
+        w.settle();
+        total += 10004;
+        let closed = &w.engine.application().closed;
+        assert!(closed.is_empty(), "after {total} bytes, {} ms: {closed:?}", w.ms);
+    }
+}
+
+#[test]
+fn without_pings_a_peer_needs_no_deadline() {
+    let mut w = World::new(App::default(), |c| c.heartbeat.ping_interval = Duration::ZERO);
+    w.open("/ws/a");
+    w.sleep_until(20_000);
+}
+
+#[test]
+fn private_traffic_cannot_stop_broadcasts() {
+    let mut w = World::new(App::default(), |c| c.limits.turn_writes = 4);
+    let (ps, s) = w.open("/ws/a");
+    let (_pr, r) = w.open("/ws/a");
+    let flood: Vec<_> = (0..6).map(|_| w.open("/ws/b")).collect();
+    w.send(ps, &s, &text("hello"));
+    for _ in 0..1000 {
+        for (p, f) in &flood {
+            w.send(*p, f, &frame(0x89, b"x"));
+        }
+        w.turn();
+        w.ms += 1;
+    }
+    assert!(!out(&r).is_empty(), "nothing in 1000 turns");
+}
+
+#[test]
+fn strangers_cannot_take_every_place() {
+    let mut w = World::new(App::default(), |c| {
+        c.limits.pending = 2;
+        c.limits.connections = 10;
+    });
+    let mut keep = vec![];
+    for _ in 0..50 {
+        let (p, s) = w.accept();
+        w.send(p, &s, b"GET /nowhere HTTP/1.0\r\n\r\n");
+        w.settle();
+        let answer = String::from_utf8(out(&s)).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 426") || answer.contains("waiting to be let in"), "{answer}");
+        keep.push((p, s));
+    }
+    // Two have their answer and linger, the other 48 were refused on arrival; none of them holds a place for guests.
+    assert!(w.engine.connections() <= 2 + 16, "{} linger", w.engine.connections());
+    w.sleep_until(5000);
+    w.open("/ws/guest");
+}
+
+#[test]
+fn an_outside_event_after_a_long_sleep() {
+    let mut w = World::new(App::default(), |c| c.heartbeat.ping_interval = Duration::from_secs(3600));
+    let (_, a) = w.open("/ws/a");
+    w.sleep_until(2000);
+    a.0.borrow_mut().room = 0;
+    w.ms += 60_000; // asleep
+    let now = w.now();
+    let (_, mut desk) = w.engine.application_mut(now);
+    desk.broadcast_everywhere(Message::Text("news"));
+    w.settle();
+    w.ms += 128;
+    w.settle();
+    assert_eq!(w.engine.open(), 1, "{:?}", w.engine.application().closed);
+}
+
+#[test]
+fn a_single_message_may_be_larger_than_the_outbox() {
+    let mut w = World::new(App { say_big_on_open: 70_000, ..App::default() }, |_| {});
+    w.open("/ws/a");
+    assert_eq!(w.engine.open(), 1, "{:?}", w.engine.application().closed);
+}
+
+#[test]
+fn an_echo_with_default_limits_survives_a_fast_reader() {
+    let mut w = World::new(App { echo: true, ..App::default() }, |_| {});
+    let (p, a) = w.open("/ws/a");
+    let burst: Vec<u8> = (0..20).flat_map(|_| frame(0x82, &[7; 8192])).collect();
+    w.send(p, &a, &burst);
+    w.settle();
+    assert_eq!(w.engine.application().messages, 20, "{:?}", w.engine.application().closed);
+}
+
+#[test]
+fn everybody_is_told_before_the_deadline() {
+    let mut w = World::new(App::default(), |c| {
+        c.shutdown.batch = 1;
+        c.shutdown.interval = Duration::from_millis(200);
+        c.shutdown.timeout = Duration::from_secs(1);
+    });
+    let peers: Vec<_> = (0..20).map(|_| w.open("/ws/a")).collect();
+    w.engine.begin_shutdown(Ending::Restarting, w.now());
+    w.sleep_until(10_000);
+    let told = peers.iter().filter(|(_, s)| out(s).starts_with(b"\x88")).count();
+    let right = w.gone.iter().filter(|d| d.ending == Ending::Restarting).count();
+    assert_eq!((told, right), (20, 20));
+}
+
+#[test]
+fn a_slow_one_that_was_given_up_does_not_hold_the_log() {
+    let mut w = World::new(App::default(), |c| {
+        c.limits.close_timeout = Duration::from_secs(60);
+    });
+    let (ps, s) = w.open("/ws/a");
+    let (_pr, r) = w.open("/ws/a");
+    r.0.borrow_mut().room = 10;
+    for _ in 0..70 {
+        w.send(ps, &s, &frame(0x82, &[1; 16000]));
+        w.settle();
+    }
+    assert_eq!(w.engine.open(), 1);
+    // Given up: 7.5 s for its close frame. It will never need the log again.
+    for _ in 0..80 {
+        w.send(ps, &s, &frame(0x82, &[1; 16000]));
+        w.settle();
+    }
+    assert_eq!(w.engine.counters().cut, 0, "cut before its grace was over");
+}
