@@ -50,17 +50,26 @@ impl Walk {
 
     /// True when there is something to send.
     pub fn has_more(&mut self, outbox: Option<&Outbox>, log: &Log) -> bool {
+        if outbox.is_none() && self.cursor >= self.own_until {
+            return self.cursor < log.end() && !self.finished;
+        }
         self.next(outbox, log, Ahead::default()).is_some_and(|(_, bytes)| !bytes.is_empty())
             || outbox.is_some_and(|outbox| !self.finished && !outbox.pieces.is_empty())
     }
 
-    /// Hands the next runs of bytes to `take` in the order in which they must be sent, until it says stop.
-    pub fn look_ahead<'a>(self, outbox: Option<&'a Outbox>, log: &'a Log, mut take: impl FnMut(&'a [u8]) -> bool) {
+    /// Hands the next runs of bytes to `take` in the order in which they must be sent, until it says stop. If it never
+    /// does, that was everything, and the answer is where the walk stands when all of it is sent and the outbox is empty.
+    pub fn look_ahead<'a>(
+        self,
+        outbox: Option<&'a Outbox>,
+        log: &'a Log,
+        mut take: impl FnMut(&'a [u8]) -> bool,
+    ) -> Option<Self> {
         let mut scout = self;
         let mut ahead = outbox.map(Ahead::of).unwrap_or_default();
         while let Some((lane, bytes)) = scout.next(outbox, log, ahead) {
             if !bytes.is_empty() && !take(bytes) {
-                return;
+                return None;
             }
             match lane {
                 Lane::Log => scout.log_went(bytes.len(), log),
@@ -72,6 +81,7 @@ impl Walk {
                 }
             }
         }
+        Some(scout)
     }
 
     /// Follows by `sent` bytes, which the socket took of what [`Walk::look_ahead`] showed.
@@ -117,6 +127,9 @@ impl Walk {
         }
         if let Some(piece) = piece.filter(|piece| piece.after <= self.cursor) {
             return Some((Lane::Piece, &piece.bytes));
+        }
+        if self.cursor >= end {
+            return None;
         }
         let end = if self.cursor < self.own_until { log.next_own(self.cursor, self.reader, end) } else { end };
         let run = self.run_until(log, end);
@@ -164,7 +177,7 @@ mod tests {
         let mut sent = Vec::new();
         loop {
             let mut shown = Vec::new();
-            walk.look_ahead(Some(&outbox), log, |bytes| {
+            let arrival = walk.look_ahead(Some(&outbox), log, |bytes| {
                 shown.extend_from_slice(bytes);
                 true
             });
@@ -172,6 +185,7 @@ mod tests {
             sent.extend_from_slice(&shown[..took]);
             walk.follow(Some(&mut outbox), log, took);
             if took == shown.len() {
+                assert_eq!(arrival, Some(walk));
                 assert!(!walk.has_more(Some(&outbox), log));
                 return sent;
             }

@@ -50,6 +50,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
             }
         };
         match flushed {
+            Flushed::All if connection.is_content() => {}
             Flushed::All => {
                 self.all_sent(peer);
                 self.hear_again(peer);

@@ -78,8 +78,9 @@ impl Log {
 
     /// The bytes from `position` to the end of their chunk; empty at the end of the log.
     pub fn run(&self, position: u64) -> &[u8] {
-        let index = self.chunks.partition_point(|chunk| chunk.start <= position);
-        let Some(chunk) = index.checked_sub(1).and_then(|index| self.chunks.get(index)) else { return &[] };
+        // Most readers are in the newest chunk.
+        let newest = self.chunks.back().filter(|chunk| chunk.start <= position);
+        let Some(chunk) = newest.or_else(|| self.chunk_at(position)) else { return &[] };
         let offset = usize::try_from(position - chunk.start).unwrap_or(usize::MAX);
         chunk.bytes.get(offset..).unwrap_or(&[])
     }
@@ -96,7 +97,9 @@ impl Log {
 
     /// True when `position` lies between two frames.
     pub fn is_between_frames(&self, position: u64) -> bool {
-        position == self.start || self.entries.binary_search_by_key(&position, |entry| entry.end).is_ok()
+        position == self.end
+            || position == self.start
+            || self.entries.binary_search_by_key(&position, |entry| entry.end).is_ok()
     }
 
     /// Steps from `position` over the frames that `reader` said itself, but not beyond `until`.
@@ -150,6 +153,11 @@ impl Log {
         if self.entries.capacity() * size_of::<Entry>() > CHUNK_KEPT_BYTES {
             self.entries = VecDeque::new();
         }
+    }
+
+    fn chunk_at(&self, position: u64) -> Option<&Chunk> {
+        let index = self.chunks.partition_point(|chunk| chunk.start <= position);
+        self.chunks.get(index.checked_sub(1)?)
     }
 
     fn entry_at(&self, position: u64) -> Option<Entry> {
