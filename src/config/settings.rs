@@ -154,8 +154,9 @@ settings! {
         /// Bytes read from one connection in one turn of the loop before others are served.
         turn_read: usize = 64 * KIB, within(KIB, 16 * MIB);
 
-        /// Messages taken from one connection in one turn of the loop.
-        turn_messages: u32 = 32, within(1, 1_000_000);
+        /// Messages taken from one connection in one turn of the loop. What one turn takes from all,
+        /// each reader gets in one write.
+        turn_messages: u32 = 1024, within(1, 1_000_000);
 
         /// Connections accepted in one turn of the loop, so that a storm of new ones does not
         /// silence those who are in.

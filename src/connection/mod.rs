@@ -207,11 +207,12 @@ impl<D> Connection<D> {
         }
     }
 
-    /// Takes note of a sign of life. Only this moves on the data path; the timer wheel is not touched.
-    pub fn hear(&mut self, bytes: usize, now: Time) {
+    /// Takes note of a sign of life. Only this moves on the data path; the timer wheel is not touched, unless a ping is
+    /// answered: then the answer is true, and the next ping may be due before the answer would have been.
+    pub fn hear(&mut self, bytes: usize, now: Time) -> bool {
         self.received += bytes as u64;
         self.pulse = now;
-        self.awaits_pong = false;
+        std::mem::take(&mut self.awaits_pong)
     }
 
     /// True if one more message is within `per_second` and `burst` (0 per second = no limit).

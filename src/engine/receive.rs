@@ -93,12 +93,15 @@ impl<S: Stream, A: Application> Engine<S, A> {
         let now = self.hub.now.time;
         self.hub.counters.bytes_in += read as u64;
         let Some(connection) = self.hub.get_mut(peer) else { return };
-        connection.hear(read, now);
+        let answered = connection.hear(read, now);
         if read == most || connection.ready.hangup {
             self.hub.counters.over_budget += u64::from(read == most);
             self.hub.queue_receive(peer);
         } else {
             connection.ready.readable = false;
+        }
+        if answered {
+            self.hub.rearm(peer);
         }
     }
 

@@ -139,6 +139,26 @@ fn without_pings_a_peer_needs_no_deadline() {
 }
 
 #[test]
+fn a_long_time_for_the_answer_does_not_make_pings_rare() {
+    let mut w = World::new(App::default(), |c| {
+        c.heartbeat.ping_interval = Duration::from_secs(1);
+        c.heartbeat.pong_timeout = Duration::from_secs(8);
+    });
+    let (p, a) = w.open("/ws/a");
+    let mut pings = 0;
+    for _ in 0..400 {
+        w.sleep_until(w.ms + 50);
+        let asked = out(&a).windows(2).filter(|bytes| bytes == b"\x89\x00").count();
+        if asked > 0 {
+            a.0.borrow_mut().out.clear();
+            w.send(p, &a, &frame(0x8a, b""));
+        }
+        pings += asked;
+    }
+    assert!(pings >= 16, "{pings} pings in 20 s of silence but for the answers");
+}
+
+#[test]
 fn private_traffic_cannot_stop_broadcasts() {
     let mut w = World::new(App::default(), |c| c.limits.turn_writes = 4);
     let (ps, s) = w.open("/ws/a");

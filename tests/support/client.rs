@@ -1,7 +1,7 @@
 //! A raw, blocking WebSocket client over one TCP connection.
 
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
@@ -38,27 +38,48 @@ pub(crate) struct WriteError(pub(crate) ErrorKind);
 impl Client {
     /// Connects, nothing more; `TCP_NODELAY` is set so that each write leaves by itself.
     pub(crate) fn connect(server: SocketAddr) -> Self {
-        Self::connect_with(server, None)
+        Self::connect_with(server, None, None)
+    }
+
+    /// Connects from this address of our own, for a server that counts clients by address.
+    pub(crate) fn connect_from(server: SocketAddr, own: IpAddr) -> Self {
+        Self::connect_with(server, Some(own), None)
+    }
+
+    /// Connects where it may be that nobody listens any more.
+    ///
+    /// # Errors
+    /// Whatever the kernel says.
+    pub(crate) fn try_connect(server: SocketAddr) -> io::Result<Self> {
+        Self::try_connect_with(server, None, None)
     }
 
     /// Connects with a receive buffer of about `bytes`, for a peer whose backlog is to show early. It must be set
     /// before the connection exists, else the window has already been offered.
     pub(crate) fn connect_with_receive_buffer(server: SocketAddr, bytes: usize) -> Self {
-        Self::connect_with(server, Some(bytes))
+        Self::connect_with(server, None, Some(bytes))
     }
 
-    fn connect_with(server: SocketAddr, receive_buffer: Option<usize>) -> Self {
-        let socket = Socket::new(Domain::for_address(server), Type::STREAM, None).expect("a socket");
+    fn connect_with(server: SocketAddr, own: Option<IpAddr>, receive_buffer: Option<usize>) -> Self {
+        match Self::try_connect_with(server, own, receive_buffer) {
+            Ok(client) => client,
+            Err(error) => panic!("no connection to {server}: {error}"),
+        }
+    }
+
+    fn try_connect_with(server: SocketAddr, own: Option<IpAddr>, receive_buffer: Option<usize>) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(server), Type::STREAM, None)?;
         if let Some(bytes) = receive_buffer {
-            socket.set_recv_buffer_size(bytes).expect("SO_RCVBUF");
+            socket.set_recv_buffer_size(bytes)?;
         }
-        if let Err(error) = socket.connect_timeout(&server.into(), PATIENCE) {
-            panic!("no connection to {server}: {error}");
+        if let Some(own) = own {
+            socket.bind(&SocketAddr::new(own, 0).into())?;
         }
-        socket.set_tcp_nodelay(true).expect("TCP_NODELAY");
+        socket.connect_timeout(&server.into(), PATIENCE)?;
+        socket.set_tcp_nodelay(true)?;
         let mut client = Self { stream: socket.into(), server, unread: Vec::new(), patience: PATIENCE };
         client.set_patience(PATIENCE);
-        client
+        Ok(client)
     }
 
     /// Connects and upgrades; fails the test unless the server agrees.
@@ -99,6 +120,14 @@ impl Client {
         response
     }
 
+    /// Reads a refusal and holds it to what every refusal has to be, up to the orderly end of the stream behind it.
+    pub(crate) fn expect_refusal(&mut self, status: u16) -> Response {
+        let response = self.read_http_response();
+        response.verify_refusal(status);
+        self.expect_eof();
+        response
+    }
+
     /// Sends a request with these headers and `Host`, unless the headers bring their own, and reads the answer.
     pub(crate) fn request(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
         let mut head = format!("{method} {path} HTTP/1.1\r\n");
@@ -116,12 +145,21 @@ impl Client {
     /// Reads one HTTP answer: a 101 ends at its head, anything else has `Content-Length` bytes of body, or, without
     /// that header, all bytes up to the end of the stream.
     pub(crate) fn read_http_response(&mut self) -> Response {
+        let mut response = self.read_head();
+        if response.status != 101 {
+            self.read_rest(&mut response);
+        }
+        response
+    }
+
+    /// Reads the head of an HTTP answer, which is all of it where `HEAD` was asked.
+    pub(crate) fn read_head(&mut self) -> Response {
         let deadline = now() + self.patience;
-        let mut response = loop {
+        loop {
             match Response::parse_head(&self.unread) {
                 Ok(Some((response, length))) => {
                     self.unread.drain(..length);
-                    break response;
+                    return response;
                 }
                 Ok(None) => {}
                 Err(why) => panic!("not an HTTP answer: {why}"),
@@ -129,11 +167,12 @@ impl Client {
             if let Err(end) = self.fill(deadline) {
                 panic!("no HTTP answer but {end:?} after {:?}", self.unread.escape_ascii().to_string());
             }
-        };
-        if response.status != 101 {
-            response.body = self.read_body(&response, deadline);
         }
-        response
+    }
+
+    /// Reads the body that belongs to a head.
+    pub(crate) fn read_rest(&mut self, response: &mut Response) {
+        response.body = self.read_body(response, now() + self.patience);
     }
 
     fn read_body(&mut self, response: &Response, deadline: Instant) -> Vec<u8> {
@@ -224,6 +263,16 @@ impl Client {
         self.expect_frame(&Frame::text(text).unmasked());
     }
 
+    /// The next frame is some text, whole and unfragmented.
+    pub(crate) fn read_text(&mut self) -> String {
+        match self.read_frame() {
+            Received::Frame(frame) if frame == Frame::text(frame.payload.as_slice()).unmasked() => {
+                String::from_utf8(frame.payload).expect("a text frame holds UTF-8")
+            }
+            other => panic!("wanted a text, got {other:?}"),
+        }
+    }
+
     /// The next frame closes with this code, and after it the stream ends in good order: not a byte more, no reset.
     /// Returns the reason.
     pub(crate) fn expect_close(&mut self, code: u16) -> String {
@@ -242,6 +291,11 @@ impl Client {
 
     pub(crate) fn expect_eof(&mut self) {
         assert_eq!(self.read_frame(), Received::Eof, "wanted the stream to end");
+    }
+
+    /// Whether something has come from the server or comes within this time; nothing is consumed.
+    pub(crate) fn has_bytes_within(&mut self, time: Duration) -> bool {
+        !self.unread.is_empty() || self.fill(now() + time).is_ok()
     }
 
     /// Nothing is under way to this client. Asked with a ping, so it waits for no time to pass: whatever the server

@@ -1,18 +1,26 @@
 //! The real `hollerd` binary on a port of its own.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::{Client, PATIENCE, Process};
+use super::{Client, PATIENCE, Process, TempFile, now};
 
 /// A running daemon; killed, and its configuration file removed, when dropped.
 pub(crate) struct Daemon {
     process: Process,
-    config_file: Option<PathBuf>,
+    _config_file: Option<TempFile>,
+}
+
+/// What is left of a daemon, or of one of its subcommands, that has come to its end.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// The exit code; none if a signal ended it.
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Daemon {
@@ -43,6 +51,18 @@ impl Daemon {
         daemon
     }
 
+    /// Starts it with the door open and a configuration file of this text (none when it is empty).
+    pub(crate) fn without_auth(config: &str) -> Self {
+        Self::start_with(config, &[], &["--auth", "none"])
+    }
+
+    /// Runs a subcommand, or a start that must fail, to its end.
+    pub(crate) fn run(config: &str, env: &[(&str, &str)], args: &[&str]) -> Finished {
+        let mut daemon = Self::spawn_with(config, env, args);
+        let status = daemon.wait(PATIENCE);
+        Finished { code: status.code(), stdout: daemon.stdout(), stderr: daemon.stderr() }
+    }
+
     /// Starts it with exactly these arguments and waits for nothing: for refused configurations and subcommands.
     pub(crate) fn spawn_with(config: &str, env: &[(&str, &str)], args: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hollerd"));
@@ -50,16 +70,17 @@ impl Daemon {
         // A developer's own settings, or a supervisor's sockets, must not reach the daemon under test.
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy();
-            if name.starts_with("HOLLERD_") || name.starts_with("LISTEN_") || name == "NOTIFY_SOCKET" {
+            let of_supervisor = name.starts_with("LISTEN_") || name == "NOTIFY_SOCKET" || name == "JOURNAL_STREAM";
+            if name.starts_with("HOLLERD_") || of_supervisor {
                 command.env_remove(&*name);
             }
         }
         command.envs(env.iter().copied());
-        let config_file = (!config.is_empty()).then(|| write_config(config));
-        if let Some(path) = &config_file {
-            command.arg("-c").arg(path);
+        let config_file = (!config.is_empty()).then(|| TempFile::new("toml", config));
+        if let Some(file) = &config_file {
+            command.arg("-c").arg(file.path());
         }
-        Self { process: Process::spawn(&mut command), config_file }
+        Self { process: Process::spawn(&mut command), _config_file: config_file }
     }
 
     /// Where it listens, in the order printed.
@@ -72,12 +93,12 @@ impl Daemon {
         self.addresses().into_iter().next().expect("a daemon that listens")
     }
 
-    /// The token it printed for pasting; none with `--auth none`.
+    /// The token it printed for pasting; none with `--auth none`, or where only somebody else can make tokens.
     pub(crate) fn token(&self) -> Option<String> {
         let printed = self.stdout();
         let invitation = printed.lines().find(|line| line.trim_start().starts_with("try "))?;
         let (_, token) = invitation.split_once("Authorization: Bearer ")?;
-        token.split('\'').next().map(str::to_owned)
+        token.split('\'').next().filter(|token| *token != "YOUR-TOKEN").map(str::to_owned)
     }
 
     /// A TCP connection on which nothing has been said yet.
@@ -90,6 +111,30 @@ impl Daemon {
         match self.token() {
             Some(token) => Client::open(self.address(), path, &[("Authorization", &format!("Bearer {token}"))]),
             None => Client::open(self.address(), path, &[]),
+        }
+    }
+
+    /// As [`Daemon::open`], and greeted under this name: from here on it hears everything that is said in its room.
+    pub(crate) fn enter(&self, path: &str, name: &str) -> Client {
+        let mut client = self.open(path);
+        client.text(name);
+        client.expect_text(&format!("hello {name}"));
+        client
+    }
+
+    /// As [`Daemon::enter`] on a server that is full, where somebody has left but may not have been counted out yet.
+    pub(crate) fn enter_when_free(&self, path: &str, name: &str) -> Client {
+        let deadline = now() + PATIENCE;
+        loop {
+            let mut client = self.connect();
+            let response = client.upgrade(path, &[]);
+            if response.status == 101 {
+                client.text(name);
+                client.expect_text(&format!("hello {name}"));
+                return client;
+            }
+            response.verify_refusal(503);
+            assert!(now() < deadline, "nobody was let in after somebody left");
         }
     }
 
@@ -107,6 +152,18 @@ impl Daemon {
         match self.process.await_stderr(PATIENCE, line) {
             Some(line) => line,
             None => panic!("no log line with {needle:?} in:\n{}", self.stderr()),
+        }
+    }
+
+    /// Waits for the one log line about the end of this connection and returns it.
+    pub(crate) fn await_ending(&self, client: SocketAddr) -> String {
+        // With the character behind it, because the address of another client may begin with this one.
+        let (named, nameless) = (format!("({client})"), format!("{client} "));
+        let about =
+            |text: &str| text.lines().find(|line| line.contains(&named) || line.contains(&nameless)).map(str::to_owned);
+        match self.process.await_stderr(PATIENCE, about) {
+            Some(line) => line,
+            None => panic!("no log line about {client} in:\n{}", self.stderr()),
         }
     }
 
@@ -134,25 +191,8 @@ impl Daemon {
     }
 }
 
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        if let Some(path) = &self.config_file {
-            // A file that is gone already is as good as removed.
-            let _removed = std::fs::remove_file(path);
-        }
-    }
-}
-
 /// The address of every line `hollerd VERSION listening on ADDRESS`.
 fn addresses(printed: &str) -> Vec<SocketAddr> {
     let prefix = concat!("hollerd ", env!("CARGO_PKG_VERSION"), " listening on ");
     printed.lines().filter_map(|line| line.strip_prefix(prefix)?.trim_end().parse().ok()).collect()
-}
-
-/// Tests run side by side, so each configuration gets a name of its own.
-fn write_config(text: &str) -> PathBuf {
-    let name = format!("hollerd-{}-{:016x}.toml", std::process::id(), fastrand::u64(..));
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    std::fs::write(&path, text).expect("a configuration file in the target directory");
-    path
 }

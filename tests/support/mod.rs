@@ -15,16 +15,22 @@
 mod client;
 mod daemon;
 mod echo;
+mod file;
 mod frame;
+mod meter;
 mod process;
 mod response;
+mod token;
 
 pub(crate) use client::{Client, Received, WriteError};
-pub(crate) use daemon::Daemon;
+pub(crate) use daemon::{Daemon, Finished};
 pub(crate) use echo::Echo;
+pub(crate) use file::TempFile;
 pub(crate) use frame::{Frame, close_payload, opcode};
+pub(crate) use meter::Meter;
 pub(crate) use process::Process;
 pub(crate) use response::Response;
+pub(crate) use token::{Issuer, unix_now};
 
 use std::time::{Duration, Instant};
 

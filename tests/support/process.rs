@@ -1,6 +1,6 @@
 //! A child process with its output gathered while it runs.
 
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -20,7 +20,16 @@ pub(crate) struct Process {
 impl Process {
     /// Starts `command` without an input. Two threads drain its outputs, so it never blocks on a full pipe.
     pub(crate) fn spawn(command: &mut Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::spawn_with(command, Stdio::null())
+    }
+
+    /// As [`Process::spawn`], for a program that is typed to with [`Process::type_line`].
+    pub(crate) fn spawn_with_input(command: &mut Command) -> Self {
+        Self::spawn_with(command, Stdio::piped())
+    }
+
+    fn spawn_with(command: &mut Command, input: Stdio) -> Self {
+        command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = match command.spawn() {
             Ok(child) => child,
             Err(error) => panic!("{command:?} did not start: {error}"),
@@ -32,6 +41,11 @@ impl Process {
 
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    pub(crate) fn type_line(&mut self, line: &str) {
+        let input = self.child.stdin.as_mut().expect("a process with an input");
+        input.write_all(format!("{line}\n").as_bytes()).expect("a process that reads its input");
     }
 
     /// All whole lines printed so far.

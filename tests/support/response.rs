@@ -52,6 +52,23 @@ impl Response {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
+    /// Fails the test unless this is a refusal with this status that a client can make sense of: whole, the last of its
+    /// connection, and with one line of text that says why.
+    pub(crate) fn verify_refusal(&self, status: u16) {
+        assert_eq!(self.status, status, "{self:?}: {}", self.text());
+        let length = self.header("Content-Length").map(str::parse);
+        assert_eq!(length, Some(Ok(self.body.len())), "the length is wrong: {self:?}");
+        let last = self.header("Connection").is_some_and(|value| value.split(',').any(|word| word.trim() == "close"));
+        assert!(last, "no Connection: close in {self:?}");
+        let text = self.text();
+        assert!(text.len() > 1 && text.find('\n') == Some(text.len() - 1), "not one line: {text:?}");
+        let pause = self.header("Retry-After").map(|seconds| seconds.parse::<u32>());
+        match status {
+            429 | 503 => assert!(matches!(pause, Some(Ok(1..=30))), "{self:?}"),
+            _ => assert_eq!(pause, None, "{self:?}"),
+        }
+    }
+
     /// Fails the test unless this 101 is all that RFC 6455 section 4.1 wants a client to see in it, for the
     /// `Sec-WebSocket-Key` that was sent. An extension can only be one that nobody asked for.
     pub(crate) fn verify_upgrade(&self, key: &str) {

@@ -1,0 +1,118 @@
+//! The questions, and what they have in common.
+
+mod connections;
+mod echo;
+mod fanout;
+mod footprint;
+mod handshake;
+mod slow;
+mod storm;
+mod strace;
+mod syscalls;
+
+use std::io::Write;
+use std::path::Path;
+
+use crate::clock::SECOND;
+use crate::crowd::hearing::describe;
+use crate::crowd::{Crowd, Goal};
+use crate::machine;
+use crate::options::Options;
+use crate::report::{Form, Report};
+use crate::server::Server;
+use crate::server::catalog;
+use crate::server::watch::Spent;
+use crate::talk;
+
+/// Connections that may be on their way in at once, unless that is the question.
+const TOGETHER: usize = 256;
+/// Files that the generator needs for itself.
+const OWN_FILES: usize = 64;
+
+/// How to ask.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
+    quick: bool,
+    /// Connections that the generator can have open.
+    connections_max: usize,
+}
+
+/// One question.
+#[derive(Debug, Clone, Copy)]
+struct Question {
+    form: Form,
+    ask: fn(&str, &Plan, &mut Report) -> Result<(), String>,
+}
+
+const QUESTIONS: [Question; 8] = [
+    Question { form: connections::FORM, ask: connections::ask },
+    Question { form: fanout::FORM, ask: fanout::ask },
+    Question { form: storm::FORM, ask: storm::ask },
+    Question { form: handshake::FORM, ask: handshake::ask },
+    Question { form: slow::FORM, ask: slow::ask },
+    Question { form: echo::FORM, ask: echo::ask },
+    Question { form: footprint::FORM, ask: footprint::ask },
+    Question { form: syscalls::FORM, ask: syscalls::ask },
+];
+
+/// Asks what the options say.
+pub(crate) fn run(options: &Options) -> Result<(), String> {
+    let wanted = |question: &&Question| options.question == "all" || options.question == question.form.question;
+    let questions: Vec<&Question> = QUESTIONS.iter().filter(wanted).collect();
+    if questions.is_empty() {
+        return Err(format!("{} is no question", options.question));
+    }
+    if options.build && options.servers.iter().any(|server| server == "hollerd") {
+        catalog::build()?;
+    }
+    let files = usize::try_from(machine::raise_file_limit()).unwrap_or(usize::MAX);
+    if options.one_core {
+        machine::use_one_core()?;
+    }
+    let plan = Plan { quick: options.quick, connections_max: files.saturating_sub(OWN_FILES) };
+    for question in questions {
+        let mut report = Report::new(question.form);
+        for server in &options.servers {
+            if let Err(reason) = (question.ask)(server, &plan, &mut report) {
+                report.add_missing(server, &reason);
+            }
+        }
+        progress("");
+        let cores = if options.one_core { "server and generator on one core" } else { "nothing pinned" };
+        let how = format!("{}{cores}", if options.quick { "quick, " } else { "" });
+        report.publish(Path::new(&options.results), options.quick, &how)?;
+    }
+    Ok(())
+}
+
+/// One line on standard error that the next one replaces.
+fn progress(text: &str) {
+    eprint!("\r\x1b[K{text}");
+    let _ = std::io::stderr().flush();
+}
+
+/// A crowd of so many, all of them named.
+fn named_crowd(server: &Server, count: usize) -> Result<Crowd, String> {
+    let mut crowd = Crowd::new(&server.door)?;
+    crowd.gather(count, TOGETHER, Goal::Named, 5 * SECOND)?;
+    Ok(crowd)
+}
+
+/// Notes what everybody has to know to read a row: lost deliveries, lost connections, and a generator that was too slow.
+fn note_doubts(report: &mut Report, server: &str, case: &str, crowd: &Crowd, spent: &Spent) {
+    if let Some(faults) = talk::faults(crowd.hearing.ledger.totals()) {
+        report.note(server, case, &faults);
+    }
+    let endings = crowd.endings(0..usize::MAX);
+    if endings.keys().any(Option::is_some) {
+        report.note(server, case, &format!("connections: {}", describe(&endings)));
+    }
+    if spent.generator_was_the_bottleneck() {
+        report.note(server, case, "the generator was the bottleneck: look at the CPU, not at the rate");
+    }
+}
+
+/// Nanoseconds as microseconds.
+fn micros(nanoseconds: u64) -> f64 {
+    nanoseconds as f64 / 1_000.0
+}
