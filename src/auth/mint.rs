@@ -5,7 +5,6 @@
 
 use std::fmt;
 
-use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
@@ -29,7 +28,8 @@ pub fn jwt(secret: &[u8], claims: &Claims) -> Result<String, MintError> {
 /// A fresh secret for HS256, as raw bytes.
 pub fn secret() -> Result<[u8; SECRET_BYTES], MintError> {
     let mut secret = [0; SECRET_BYTES];
-    rand::fill(&mut secret).map_err(|_| MintError::Randomness)?;
+    // Not from aws-lc, whose generator first gathers entropy of its own for 50 ms or more: that was all of the start-up.
+    getrandom::fill(&mut secret).map_err(|_| MintError::Randomness)?;
     Ok(secret)
 }
 
