@@ -42,6 +42,8 @@ pub(crate) struct Report {
     form: Form,
     rows: Vec<Row>,
     notes: Vec<String>,
+    /// By server, what must not happen: it could not be asked, or it lost what it was given to deliver.
+    failures: Vec<(String, String)>,
 }
 
 /// What others are compared with.
@@ -49,7 +51,7 @@ const FLOOR: &str = "floor";
 
 impl Report {
     pub(crate) fn new(form: Form) -> Self {
-        Self { form, rows: Vec::new(), notes: Vec::new() }
+        Self { form, rows: Vec::new(), notes: Vec::new(), failures: Vec::new() }
     }
 
     pub(crate) fn add(&mut self, server: &str, case: impl Into<String>, values: Vec<f64>) {
@@ -59,7 +61,18 @@ impl Report {
     /// A server that could not be asked is in the table all the same.
     pub(crate) fn add_missing(&mut self, server: &str, reason: &str) {
         self.add(server, "missing", Vec::new());
-        self.note(server, "missing", reason);
+        self.fail(server, "missing", reason);
+    }
+
+    /// Notes what must not happen.
+    pub(crate) fn fail(&mut self, server: &str, case: &str, text: &str) {
+        self.note(server, case, text);
+        self.failures.push((server.to_owned(), format!("{server}, {case}: {text}")));
+    }
+
+    /// What must not happen and happened to this server.
+    pub(crate) fn failures_of(&self, server: &str) -> Vec<String> {
+        self.failures.iter().filter(|(other, _)| other == server).map(|(_, text)| text.clone()).collect()
     }
 
     pub(crate) fn note(&mut self, server: &str, case: &str, text: &str) {
