@@ -166,7 +166,7 @@ settings! {
         /// with reading and pings in between.
         turn_writes: u32 = 1024, within(1, 1_000_000);
 
-        /// Time a peer has to answer our close frame.
+        /// Time for the last bytes of a connection, its close frame included, to go out.
         close_timeout: Duration = secs(2), within(millis(1), hours(1));
 
         /// Time for which late bytes of a closed peer are still read and thrown away, so that our

@@ -44,6 +44,8 @@ pub struct Inbound {
     boundary: Boundary,
     /// Received, but beyond this turn's share of messages.
     leftover: Vec<u8>,
+    /// How much of that has been taken since.
+    leftover_taken: usize,
     /// A large message has made the context's buffer large.
     swollen: bool,
 }
@@ -76,6 +78,7 @@ impl Inbound {
             context: WebSocketContext::new(Role::Server, Some(config)),
             boundary: Boundary::default(),
             leftover: Vec::new(),
+            leftover_taken: 0,
             swollen: false,
         }
     }
@@ -100,14 +103,27 @@ impl Inbound {
         outbox: &mut Option<Box<Outbox>>,
         incoming: &mut Vec<Incoming>,
     ) -> Progress {
-        if self.leftover.is_empty() {
-            return self.receive_run(bytes, limits, most, now, outbox, incoming);
+        let mut received = std::mem::take(&mut self.leftover);
+        if received.is_empty() {
+            let (progress, taken) = self.receive_run(bytes, limits, most, now, outbox, incoming);
+            if progress == Progress::MoreToDo {
+                self.leftover = bytes.get(taken..).unwrap_or(&[]).to_vec();
+            }
+            return progress;
         }
-        let mut all = std::mem::take(&mut self.leftover);
-        all.extend_from_slice(bytes);
-        self.receive_run(&all, limits, most, now, outbox, incoming)
+        received.extend_from_slice(bytes);
+        let rest = received.get(self.leftover_taken..).unwrap_or(&[]);
+        let (progress, taken) = self.receive_run(rest, limits, most, now, outbox, incoming);
+        if progress == Progress::MoreToDo {
+            self.leftover_taken += taken;
+            self.leftover = received;
+        } else {
+            self.leftover_taken = 0;
+        }
+        progress
     }
 
+    /// Takes the messages that begin `bytes`, and says how much of it they were.
     fn receive_run(
         &mut self,
         bytes: &[u8],
@@ -116,23 +132,21 @@ impl Inbound {
         now: Time,
         outbox: &mut Option<Box<Outbox>>,
         incoming: &mut Vec<Incoming>,
-    ) -> Progress {
+    ) -> (Progress, usize) {
         let scan = self.boundary.scan(bytes, limits, most, now);
-        let (taken, rest) = bytes.split_at_checked(scan.consumed).unwrap_or((bytes, &[]));
+        let taken = bytes.get(..scan.consumed).unwrap_or(bytes);
         self.swollen |= taken.len() > READ_BUFFER || self.boundary.payload_left() > READ_BUFFER as u64;
         if let Err(ending) = self.feed(taken, scan.complete, limits, outbox, incoming) {
-            return Progress::Broken(ending);
+            return (Progress::Broken(ending), scan.consumed);
         }
-        match scan.stop {
+        let progress = match scan.stop {
             Stop::Broken(ending) => Progress::Broken(ending),
-            Stop::Budget => {
-                self.leftover = rest.to_vec();
-                Progress::MoreToDo
-            }
+            Stop::Budget => Progress::MoreToDo,
             Stop::Close => Progress::Closed,
             Stop::Drained if self.boundary.is_at_rest() => Progress::AtRest,
             Stop::Drained => Progress::Waiting,
-        }
+        };
+        (progress, scan.consumed)
     }
 
     /// Lets tungstenite unmask, reassemble and check what the scan let through. It is asked exactly as often as it has

@@ -58,6 +58,11 @@ impl<S: Stream, A: Application> Engine<S, A> {
 
     /// The answer for a connection that comes when there is no place for it.
     pub(super) fn refusal_on_arrival(&mut self, remote: SocketAddr) -> Option<(Refusal, String)> {
+        if self.drain.is_some() {
+            let text = Ending::ShuttingDown.reason().into_owned();
+            let refusal = Refusal::new(Status::ServiceUnavailable, text.clone()).retry_after(self.retry_after());
+            return Some((refusal, text));
+        }
         let limits = &self.hub.limits;
         let occupied = self.hub.occupied();
         let counters = &mut self.hub.counters;

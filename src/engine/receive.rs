@@ -8,7 +8,7 @@ use super::rooms::RoomId;
 use super::{Application, Engine};
 use crate::auth::Identity;
 use crate::connection::Peer;
-use crate::connection::inbound::{Incoming, Progress};
+use crate::connection::inbound::{Inbound, Incoming, Progress};
 use crate::connection::phase::{Phase, Stage};
 use crate::connection::stream::Stream;
 use crate::time::{Now, Time};
@@ -17,6 +17,8 @@ use crate::wire::frame::Message;
 
 /// The most that is read from everybody together in one turn; the rest is read in the next.
 pub(super) const TURN_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// So many messages of one peer are taken before it is looked at how much it was told because of them.
+const BATCH: usize = 32;
 
 impl<S: Stream, A: Application> Engine<S, A> {
     /// Reads once from everybody who is ready, up to the turn's budgets.
@@ -136,22 +138,11 @@ impl<S: Stream, A: Application> Engine<S, A> {
         }
     }
 
-    /// Lets the messages in `bytes` happen, in order, until they are used up or the connection ends.
+    /// Lets the messages in `bytes` happen, in order, until they are used up, the turn's share is, or the connection ends.
     pub(super) fn take_messages(&mut self, peer: Peer, bytes: &[u8]) {
-        let most = self.hub.limits.turn_messages as usize;
-        let now = self.hub.now.time;
-        let limits = self.pool.limits();
-        let mut incoming = std::mem::take(&mut self.incoming);
         let Some(connection) = self.hub.get_mut(peer) else { return };
         let mut inbound = connection.inbound.take().unwrap_or_else(|| self.pool.take());
-        let progress = inbound.receive(bytes, limits, most, now, &mut connection.outbox, &mut incoming);
-        if connection.outbox.is_some() {
-            self.hub.queue_flush(peer);
-        }
-        for message in incoming.drain(..) {
-            self.happen(peer, message);
-        }
-        self.incoming = incoming;
+        let progress = self.take_batches(peer, &mut inbound, bytes);
         let Some(connection) = self.hub.get_mut(peer) else { return };
         let goes_on = connection.closing().is_none();
         match progress {
@@ -168,6 +159,40 @@ impl<S: Stream, A: Application> Engine<S, A> {
             Progress::Broken(ending) => self.hub.end(peer, ending),
             Progress::Closed | Progress::Waiting | Progress::MoreToDo => {}
         }
+    }
+
+    /// Takes a batch of messages and lets them happen, again and again. A peer that is told a lot in answer has to take
+    /// that first: the rest of what it said waits until its outbox is sent.
+    fn take_batches(&mut self, peer: Peer, inbound: &mut Inbound, bytes: &[u8]) -> Progress {
+        let now = self.hub.now.time;
+        let limits = self.pool.limits();
+        let mut share = self.hub.limits.turn_messages as usize;
+        let mut bytes = bytes;
+        loop {
+            let most = share.min(BATCH);
+            let Some(connection) = self.hub.get_mut(peer) else { return Progress::Closed };
+            let mut incoming = std::mem::take(&mut self.incoming);
+            let progress = inbound.receive(bytes, limits, most, now, &mut connection.outbox, &mut incoming);
+            if connection.outbox.is_some() {
+                self.hub.queue_flush(peer);
+            }
+            for message in incoming.drain(..) {
+                self.happen(peer, message);
+            }
+            self.incoming = incoming;
+            bytes = &[];
+            share -= most;
+            if progress != Progress::MoreToDo || share == 0 || !self.may_be_told_more(peer) {
+                return progress;
+            }
+        }
+    }
+
+    /// True while a peer is open and its outbox is less than half full.
+    fn may_be_told_more(&self, peer: Peer) -> bool {
+        let Some(connection) = self.hub.get(peer) else { return false };
+        let waiting = connection.outbox.as_ref().map_or(0, |outbox| outbox.bytes());
+        connection.closing().is_none() && waiting < self.hub.limits.outbox / 2
     }
 
     /// One thing that a peer said. After its end nothing that it said counts any more.

@@ -249,11 +249,14 @@ impl<A: Application> Server<A> {
         if !self.listeners.is_empty() {
             log::info!("shutting down: {} connections", self.engine.connections());
         }
+        self.engine.begin_shutdown(Ending::ShuttingDown, now);
+        // Those whom the kernel has let in already get an answer instead of a reset.
+        self.listeners.iter_mut().for_each(Listener::wake);
+        self.accept(now);
         for mut listener in self.listeners.drain(..) {
             // Closing it would do as well, but the poll's documentation asks for this.
             let _ = listener.deregister(self.poll.registry());
         }
-        self.engine.begin_shutdown(Ending::ShuttingDown, now);
     }
 
     /// False when everybody is gone after a first signal, or at once after a second one.

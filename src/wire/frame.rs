@@ -98,10 +98,16 @@ pub fn shorten(text: &str, max: usize) -> &str {
 /// `text` fit for a log line or an error text: control characters escaped, at most `max` bytes of it.
 pub fn printable(text: &str, max: usize) -> Cow<'_, str> {
     let short = shorten(text, max);
-    if short.chars().any(char::is_control) {
+    if short.chars().any(|char| char.is_control() || turns_the_line(char)) {
         return Cow::Owned(short.escape_debug().collect());
     }
     Cow::Borrowed(short)
+}
+
+/// Characters that begin a line or change its direction although they are no control characters (Unicode bidirectional
+/// formatting, and the two separators): a name with one of them could rearrange what stands beside it.
+fn turns_the_line(char: char) -> bool {
+    matches!(char, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
