@@ -3,6 +3,8 @@
 //!
 //! `cargo run --release --example echo -- --listen 127.0.0.1:9001`
 
+use std::time::Duration;
+
 use hollerd::cli::{Cli, Command};
 use hollerd::config::Config;
 use hollerd::connection::Peer;
@@ -35,6 +37,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     config.limits.fragments = 1 << 20;
     config.limits.outbox = 64 << 20;
     config.limits.messages_per_second = 0;
+    // Suites send a message of 1 MiB in pieces of 64 bytes, on slow machines too.
+    config.limits.message_timeout = Duration::from_secs(300);
+    config.limits.unread_age = Duration::from_secs(300);
     let mut server = Server::bind(&config, Gate::open(), Echo)?;
     for address in server.addresses() {
         #[expect(clippy::print_stdout, reason = "whoever started it waits for this line")]

@@ -64,6 +64,8 @@ pub struct Queued {
     pub receive: bool,
     /// To be written to.
     pub flush: bool,
+    /// To be written to in this turn, because a pass came by.
+    pub visited: bool,
 }
 
 /// What the application still expects of a connection.
@@ -279,8 +281,11 @@ impl<D> Connection<D> {
         begun.map_or(Time::NEVER, |begun| begun + limits.message_timeout)
     }
 
-    /// When the oldest unread message is too old.
+    /// When the oldest unread message is too old. A peer that could take it is not slow: then it waits for its turn.
     pub fn reading_due(&self, limits: &Limits, log: &Log) -> Time {
+        if self.ready.writable {
+            return Time::NEVER;
+        }
         let shared = log.said_at(self.walk.cursor);
         let private = self.outbox.as_ref().and_then(|outbox| outbox.oldest());
         let oldest = shared.into_iter().chain(private).min();

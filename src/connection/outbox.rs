@@ -52,8 +52,7 @@ impl Outbox {
         self.bytes
     }
 
-    /// When the oldest frame was said that the first piece began with: it may be sent already, then the next ones are
-    /// hardly younger, since a piece that is on its way takes no new ones.
+    /// When the oldest private data that waits was said.
     pub fn oldest(&self) -> Option<Time> {
         self.pieces.front().map(|piece| piece.said_at)
     }
@@ -138,12 +137,16 @@ impl Outbox {
         last
     }
 
-    /// Frames for the same position that follow each other share one piece, and so one slice of a write.
+    /// Frames for the same position that are said in the same turn share one piece, and so one slice of a write. Later ones
+    /// have one of their own, because a piece has one age.
     fn add(&mut self, after: u64, now: Time, write: impl FnOnce(&mut Vec<u8>)) {
         // A piece that is on its way stays as it is: otherwise it would never be through, and never be let go, with a
         // peer that takes as much as it is given.
         let begun = self.piece_sent > 0 && self.pieces.len() == 1;
-        let open = self.pieces.back_mut().filter(|piece| piece.after == after && !piece.last && !begun);
+        let open = self
+            .pieces
+            .back_mut()
+            .filter(|piece| piece.after == after && piece.said_at == now && !piece.last && !begun);
         if let Some(piece) = open {
             let before = piece.bytes.len();
             write(&mut piece.bytes);

@@ -57,35 +57,51 @@ impl<S: Stream, A: Application> Engine<S, A> {
             self.note_cursor(peer, cursor);
             return;
         }
-        let most = self.hub.limits.unread;
-        if connection.unread(log) > most as u64 {
-            self.give_up_reader(peer, most);
-            return;
-        }
         let cursor = connection.walk.cursor;
         if connection.ready.writable {
+            // However much it is, it may take all of it: `flush` finds out.
+            connection.queued.visited = true;
             self.hub.visited.push(peer);
+        } else if self.is_too_far_behind(peer) {
+            self.give_up_reader(peer);
+            return;
         } else {
-            self.hub.set_behind(peer, true);
+            self.note_behind(peer);
             self.hub.rearm(peer);
         }
         self.note_cursor(peer, cursor);
     }
 
+    /// True when more is unread than the limit, or when so many very short messages are that they take half of what the
+    /// room's log may take: a log at its limit must always have somebody to give up, or nobody in the room would be heard.
+    pub(super) fn is_too_far_behind(&self, peer: Peer) -> bool {
+        let Some(connection) = self.hub.get(peer) else { return false };
+        let log = self.hub.rooms.log(connection.seat);
+        let (unread, limits) = (connection.unread(log), &self.hub.limits);
+        let held = if unread > 0 { log.memory_from(connection.walk.cursor) } else { 0 };
+        unread > limits.unread as u64 || held > limits.room_log as u64 / 2
+    }
+
     /// A reader has more unread than the limit. If it was on its way out already there is nothing left to wait for.
-    fn give_up_reader(&mut self, peer: Peer, most: usize) {
+    pub(super) fn give_up_reader(&mut self, peer: Peer) {
+        let most = self.hub.limits.unread;
         let open = self.hub.get(peer).is_some_and(|connection| connection.is_open());
         if open {
             self.hub.end(peer, Ending::TooFarBehind { most });
+            self.note_behind(peer);
         } else {
             self.hub.counters.cut += 1;
             self.hub.cut(peer);
         }
     }
 
-    /// Takes note of where a member is that was visited; one that reads no further does not hold the log.
+    /// Takes note of where a member is that was visited; one that reads no further does not hold the log, even if its last
+    /// bytes are not sent yet.
     fn note_cursor(&mut self, peer: Peer, cursor: u64) {
-        let Some(connection) = self.hub.get(peer).filter(|connection| !connection.walk.finished) else { return };
+        let Some(connection) = self.hub.get(peer) else { return };
+        if !connection.is_open() && connection.unread(self.hub.rooms.log(connection.seat)) == 0 {
+            return;
+        }
         if let Some(room) = connection.seat.and_then(|seat| self.hub.rooms.get_mut(seat.room)) {
             room.note_cursor(cursor);
         }

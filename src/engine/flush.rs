@@ -14,13 +14,19 @@ impl<S: Stream, A: Application> Engine<S, A> {
         self.hub.now = now;
         let most = self.hub.limits.turn_writes as usize;
         let visited = std::mem::take(&mut self.hub.visited);
-        for &peer in &visited {
-            self.flush_one(peer);
-        }
+        // At least one, so that broadcasts cannot keep private messages waiting for ever. Whoever has more than one write
+        // takes comes back to the end of the list, and that is for the next turn.
         for _ in 0..self.hub.unflushed.len().min(most.saturating_sub(visited.len()).max(1)) {
             let Some(peer) = self.hub.unflushed.pop_front() else { break };
+            let Some(connection) = self.hub.get_mut(peer) else { continue };
+            connection.queued.flush = false;
+            if !connection.queued.visited {
+                self.flush_one(peer);
+            }
+        }
+        for &peer in &visited {
             if let Some(connection) = self.hub.get_mut(peer) {
-                connection.queued.flush = false;
+                connection.queued.visited = false;
             }
             self.flush_one(peer);
         }
@@ -59,9 +65,11 @@ impl<S: Stream, A: Application> Engine<S, A> {
                 self.note_behind(peer);
                 self.hub.queue_flush(peer);
             }
+            Flushed::Blocked if self.is_too_far_behind(peer) => self.give_up_reader(peer),
             Flushed::Blocked => {
                 self.note_behind(peer);
                 self.hub.rearm(peer);
+                self.hear_again(peer);
             }
             Flushed::Broken => self.hub.end(peer, Ending::Reset),
         }
@@ -71,12 +79,15 @@ impl<S: Stream, A: Application> Engine<S, A> {
     fn hear_again(&mut self, peer: Peer) {
         let Some(connection) = self.hub.get(peer) else { return };
         let leftover = connection.inbound.as_ref().is_some_and(|inbound| inbound.has_leftover());
+        if connection.outbox.as_ref().is_some_and(|outbox| outbox.bytes() > 0) {
+            return;
+        }
         if connection.ready.readable || leftover {
             self.hub.queue_receive(peer);
         }
     }
 
-    fn note_behind(&mut self, peer: Peer) {
+    pub(super) fn note_behind(&mut self, peer: Peer) {
         let Some(connection) = self.hub.get(peer) else { return };
         let behind = connection.unread(self.hub.rooms.log(connection.seat)) > 0;
         self.hub.set_behind(peer, behind);

@@ -108,7 +108,10 @@ impl<D> Hub<D> {
         connection.counted.refused = true;
         self.refused.push_back(peer);
         let excess = self.refused.len().saturating_sub(REFUSED_WAITING_MAX);
-        let oldest: Vec<Peer> = self.refused.iter().take(excess).copied().collect();
+        let answered = self.refused.iter().filter(|&&peer| {
+            self.get(peer).and_then(Connection::closing).is_some_and(|closing| closing.stage == Stage::Discarding)
+        });
+        let oldest: Vec<Peer> = answered.take(excess).copied().collect();
         for peer in oldest {
             self.cut(peer);
         }

@@ -47,6 +47,10 @@ impl<S: Stream, A: Application> Engine<S, A> {
         let Some(connection) = self.hub.get(peer) else { return false };
         let full = self.hub.rooms.log(connection.seat).memory() >= self.hub.limits.room_log as u64;
         let held_back = full && connection.is_open();
+        if let Some(seat) = connection.seat.filter(|_| held_back) {
+            // The last pass may have come past those who have read on, or were given up, only since.
+            self.hub.rooms.queue_pass(seat.room);
+        }
         self.hub.counters.held_back += u64::from(held_back);
         held_back
     }

@@ -61,6 +61,13 @@ impl Log {
         self.bytes() + (self.entries.len() * size_of::<Entry>()) as u64
     }
 
+    /// As [`Log::memory`], of what lies behind `position`.
+    pub fn memory_from(&self, position: u64) -> u64 {
+        let first = self.entries.partition_point(|entry| entry.end <= position);
+        let entries = self.entries.len() - first;
+        self.end.saturating_sub(position) + (entries * size_of::<Entry>()) as u64
+    }
+
     /// Adds one message, said by `sender`, and returns the position behind it.
     pub fn append(&mut self, message: Message<'_>, sender: u32, now: Time) -> u64 {
         let need = frame::HEADER_MAX + message.payload().len();
