@@ -47,7 +47,7 @@ use coverage::Coverage;
 use plan::Plan;
 use world::World;
 
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 80;
 const STEPS: u64 = 500;
 
 #[test]
