@@ -118,10 +118,7 @@ impl Application for Chat {
     const PROTOCOLS: &'static [&'static str] = &[TEXT_PROTOCOL];
 
     fn room_for(&self, path: &str) -> Result<String, Refusal> {
-        if path == "/ws" {
-            return Ok(self.default_room.clone());
-        }
-        match room_of(path)? {
+        match room_of(path, &self.default_room)? {
             Some(room) => Ok(room.to_owned()),
             None => Err(Refusal::new(Status::NotFound, "nothing is here; the chat is at /ws and /ws/ROOM")),
         }

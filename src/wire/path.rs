@@ -2,25 +2,22 @@
 
 use super::response::Refusal;
 
-/// The room of `/ws`, and of anyone who names none.
-pub const DEFAULT_ROOM: &str = "lobby";
-
 /// The longest room name, in characters, which are bytes here.
 pub const ROOM_LEN_MAX: usize = 64;
 
 /// The room that `path` (without its query) asks for; `None` when the path is not a WebSocket one.
 ///
-/// `/ws` is [`DEFAULT_ROOM`], `/ws/ROOM` is `ROOM`. Names are compared as they came: no percent
+/// `/ws` is `default_room`, `/ws/ROOM` is `ROOM`. Names are compared as they came: no percent
 /// decoding and no normalisation, so one room has exactly one spelling and `..` never means a parent.
 ///
 /// # Errors
 /// 400 with the rule when what follows `/ws/` is no room name.
-pub fn room_of(path: &str) -> Result<Option<&str>, Refusal> {
+pub fn room_of<'a>(path: &'a str, default_room: &'a str) -> Result<Option<&'a str>, Refusal> {
     let Some(tail) = path.strip_prefix("/ws") else {
         return Ok(None);
     };
     if tail.is_empty() {
-        return Ok(Some(DEFAULT_ROOM));
+        return Ok(Some(default_room));
     }
     let Some(room) = tail.strip_prefix('/') else {
         return Ok(None);
@@ -47,7 +44,7 @@ mod tests {
     fn paths_lead_to_rooms() {
         let longest = format!("/ws/{}", "r".repeat(ROOM_LEN_MAX));
         for (path, room) in [
-            ("/ws", Some("lobby")),
+            ("/ws", Some("hall")),
             ("/ws/lobby", Some("lobby")),
             ("/ws/Team-1_a.b", Some("Team-1_a.b")),
             ("/ws/-", Some("-")),
@@ -61,7 +58,7 @@ mod tests {
             ("//ws", None),
             ("/healthz", None),
         ] {
-            assert_eq!(room_of(path), Ok(room), "{path}");
+            assert_eq!(room_of(path, "hall"), Ok(room), "{path}");
         }
     }
 
@@ -86,7 +83,7 @@ mod tests {
             &long,
             &one_too_long,
         ] {
-            let refusal = room_of(path).unwrap_err();
+            let refusal = room_of(path, "hall").unwrap_err();
             assert_eq!(refusal.status(), Status::BadRequest, "{path}");
             assert!(refusal.text().contains("1 to 64 characters"), "{path}");
         }

@@ -417,7 +417,7 @@ mod tests {
         if let Some(credential) = credentials(&request, &everywhere) {
             assert!(!credential.token.is_empty());
         }
-        if let Ok(Some(room)) = path::room_of(request.path()) {
+        if let Ok(Some(room)) = path::room_of(request.path(), "lobby") {
             assert!(path::is_room_name(room));
         }
         match classify(&request) {
