@@ -213,7 +213,7 @@ impl Application for Busybody {
     type Data = Sticker;
 
     fn room_for(&self, path: &str) -> Result<String, Refusal> {
-        let room = room_of(path)?.ok_or_else(|| Refusal::new(Status::NotFound, "no such room"))?;
+        let room = room_of(path, "lobby")?.ok_or_else(|| Refusal::new(Status::NotFound, "no such room"))?;
         Ok(room.to_owned())
     }
 
