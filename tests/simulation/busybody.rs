@@ -85,7 +85,14 @@ impl Busybody {
                 self.broadcast(desk, peer, Message::Text(&late));
                 self.send(desk, peer, Message::Text(&late));
             }
-            21 if self.random.u8(..20) == 0 => {
+            21 => {
+                // More than can wait for one peer, all in one turn.
+                for _ in 0..self.random.u8(2..40) {
+                    let flood = self.line("one of very many");
+                    self.send(desk, other, Message::Text(&flood));
+                }
+            }
+            22 if self.random.u8(..20) == 0 => {
                 self.ledger.count("close_all");
                 desk.close_all(4001, "all out");
             }
