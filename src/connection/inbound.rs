@@ -1,6 +1,7 @@
 //! Received bytes become messages. An `Inbound` (tungstenite's context, the position in the byte stream, what a turn's
 //! budget left over) exists only while a message is under way; between two messages a connection gives it back to the
-//! pool, and an idle connection costs nothing here.
+//! pool, and an idle connection costs nothing here. Messages that come whole, one frame in one read, stay where they were
+//! received; tungstenite puts together and judges all that does not.
 
 use tungstenite::error::{CapacityError, Error, ProtocolError};
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
@@ -11,18 +12,23 @@ use super::outbox::Outbox;
 use crate::time::Time;
 use crate::wire::boundary::{Boundary, MessageLimits, Stop};
 use crate::wire::close::Ending;
+use crate::wire::whole::Whole;
 
 /// tungstenite allocates this much eagerly, and zero-fills as much for each read.
 const READ_BUFFER: usize = 4 * 1024;
 /// How many contexts without an owner are kept for the next messages.
 const SPARE_MAX: usize = 32;
+/// How many of them may have a large buffer. One is enough while one large message after the other is under way.
+const SWOLLEN_MAX: usize = 1;
 
 /// What a peer said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Incoming {
-    /// A whole text message.
+    /// A message that lies, unmasked and not yet judged, in the bytes that were received.
+    Whole(Whole),
+    /// A text message that was put together.
     Text(Utf8Bytes),
-    /// A whole binary message.
+    /// A binary message that was put together.
     Binary(Bytes),
     /// An answer to our ping, or an unasked pong.
     Pong(Bytes),
@@ -42,12 +48,19 @@ pub enum Incoming {
 pub struct Inbound {
     context: WebSocketContext,
     boundary: Boundary,
-    /// Received, but beyond this turn's share of messages.
-    leftover: Vec<u8>,
-    /// How much of that has been taken since.
-    leftover_taken: usize,
+    limits: MessageLimits,
+    leftover: Leftover,
     /// A large message has made the context's buffer large.
     swollen: bool,
+}
+
+/// Bytes that were received, but are beyond a turn's share of messages.
+#[derive(Debug, Default)]
+pub struct Leftover {
+    /// As they were received.
+    pub bytes: Vec<u8>,
+    /// How many of them have been taken since.
+    pub taken: usize,
 }
 
 /// What a call of [`Inbound::receive`] came to, besides the messages.
@@ -57,7 +70,7 @@ pub enum Progress {
     AtRest,
     /// In the middle of a message.
     Waiting,
-    /// There are more messages among the bytes already received: call again next turn, with nothing new.
+    /// There are more messages among the bytes already received: call again with those that were not taken.
     MoreToDo,
     /// The peer's close frame was among the messages; the context has ended and is of no more use to anybody.
     Closed,
@@ -77,8 +90,8 @@ impl Inbound {
         Self {
             context: WebSocketContext::new(Role::Server, Some(config)),
             boundary: Boundary::default(),
-            leftover: Vec::new(),
-            leftover_taken: 0,
+            limits,
+            leftover: Leftover::default(),
             swollen: false,
         }
     }
@@ -90,54 +103,51 @@ impl Inbound {
 
     /// True when messages that were received wait for the next turn.
     pub fn has_leftover(&self) -> bool {
-        !self.leftover.is_empty()
+        !self.leftover.bytes.is_empty()
     }
 
-    /// Takes `bytes`, behind those that were left over, and appends up to `most` messages to `incoming`.
+    /// Keeps what the next turn has to go on with.
+    pub fn keep_leftover(&mut self, leftover: Leftover) {
+        self.leftover = leftover;
+    }
+
+    /// What an earlier turn kept; empty if it kept nothing. Nothing new may be received before it is used up.
+    pub fn take_leftover(&mut self) -> Leftover {
+        std::mem::take(&mut self.leftover)
+    }
+
+    /// Appends up to `most` messages that begin or go on at `from` of `bytes` to `incoming`, and says how far that is.
+    /// Whole messages are unmasked in place, and their positions are positions in `bytes`.
     pub fn receive(
         &mut self,
-        bytes: &[u8],
-        limits: MessageLimits,
-        most: usize,
-        now: Time,
-        outbox: &mut Option<Box<Outbox>>,
-        incoming: &mut Vec<Incoming>,
-    ) -> Progress {
-        let mut received = std::mem::take(&mut self.leftover);
-        if received.is_empty() {
-            let (progress, taken) = self.receive_run(bytes, limits, most, now, outbox, incoming);
-            if progress == Progress::MoreToDo {
-                self.leftover = bytes.get(taken..).unwrap_or(&[]).to_vec();
-            }
-            return progress;
-        }
-        received.extend_from_slice(bytes);
-        let rest = received.get(self.leftover_taken..).unwrap_or(&[]);
-        let (progress, taken) = self.receive_run(rest, limits, most, now, outbox, incoming);
-        if progress == Progress::MoreToDo {
-            self.leftover_taken += taken;
-            self.leftover = received;
-        } else {
-            self.leftover_taken = 0;
-        }
-        progress
-    }
-
-    /// Takes the messages that begin `bytes`, and says how much of it they were.
-    fn receive_run(
-        &mut self,
-        bytes: &[u8],
-        limits: MessageLimits,
+        bytes: &mut [u8],
+        from: usize,
         most: usize,
         now: Time,
         outbox: &mut Option<Box<Outbox>>,
         incoming: &mut Vec<Incoming>,
     ) -> (Progress, usize) {
-        let scan = self.boundary.scan(bytes, limits, most, now);
-        let taken = bytes.get(..scan.consumed).unwrap_or(bytes);
-        self.swollen |= taken.len() > READ_BUFFER || self.boundary.payload_left() > READ_BUFFER as u64;
-        if let Err(ending) = self.feed(taken, scan.complete, limits, outbox, incoming) {
-            return (Progress::Broken(ending), scan.consumed);
+        let mut taken = from;
+        let mut left = most;
+        if self.boundary.is_at_rest() {
+            while left > 0
+                && let Some(whole) = Whole::take(bytes, taken, self.limits.bytes)
+            {
+                taken = whole.end();
+                left -= 1;
+                incoming.push(Incoming::Whole(whole));
+            }
+            if taken == bytes.len() {
+                return (Progress::AtRest, taken);
+            }
+        }
+        let rest = bytes.get(taken..).unwrap_or(&[]);
+        let scan = self.boundary.scan(rest, self.limits, left, now);
+        let passed = rest.get(..scan.consumed).unwrap_or(rest);
+        taken += passed.len();
+        self.swollen |= passed.len() > READ_BUFFER || self.boundary.payload_left() > READ_BUFFER as u64;
+        if let Err(ending) = self.feed(passed, scan.complete, outbox, incoming) {
+            return (Progress::Broken(ending), taken);
         }
         let progress = match scan.stop {
             Stop::Broken(ending) => Progress::Broken(ending),
@@ -146,7 +156,7 @@ impl Inbound {
             Stop::Drained if self.boundary.is_at_rest() => Progress::AtRest,
             Stop::Drained => Progress::Waiting,
         };
-        (progress, scan.consumed)
+        (progress, taken)
     }
 
     /// Lets tungstenite unmask, reassemble and check what the scan let through. It is asked exactly as often as it has
@@ -156,10 +166,10 @@ impl Inbound {
         &mut self,
         bytes: &[u8],
         complete: usize,
-        limits: MessageLimits,
         outbox: &mut Option<Box<Outbox>>,
         incoming: &mut Vec<Incoming>,
     ) -> Result<(), Ending> {
+        let limits = self.limits;
         let mut link = Link::new(bytes, outbox);
         let mut complete = complete;
         while complete > 0 || !link.is_drained() || !self.boundary.is_at_rest() {
@@ -218,13 +228,15 @@ fn ending_for(error: &Error, limits: MessageLimits) -> Ending {
 pub struct InboundPool {
     #[expect(clippy::vec_box, reason = "the boxes move to connections and back; their contents stay where they are")]
     spare: Vec<Box<Inbound>>,
+    /// How many of the spare ones have a large buffer.
+    swollen: usize,
     limits: MessageLimits,
 }
 
 impl InboundPool {
     /// An empty pool for messages of up to `limits`.
     pub fn new(limits: MessageLimits) -> Self {
-        Self { spare: Vec::new(), limits }
+        Self { spare: Vec::new(), swollen: 0, limits }
     }
 
     /// What a message may be.
@@ -234,13 +246,17 @@ impl InboundPool {
 
     /// A context that stands between two messages.
     pub fn take(&mut self) -> Box<Inbound> {
-        self.spare.pop().unwrap_or_else(|| Box::new(Inbound::new(self.limits)))
+        let Some(inbound) = self.spare.pop() else { return Box::new(Inbound::new(self.limits)) };
+        self.swollen -= usize::from(inbound.swollen);
+        inbound
     }
 
-    /// Takes back a context that is at rest. One whose buffer was made large is dropped, so that memory follows use.
+    /// Takes back a context that is at rest. Most of those whose buffer was made large are dropped, so that memory follows
+    /// use.
     pub fn give_back(&mut self, inbound: Box<Inbound>) {
-        debug_assert!(inbound.boundary.is_at_rest() && inbound.leftover.is_empty());
-        if self.spare.len() < SPARE_MAX && !inbound.swollen {
+        debug_assert!(inbound.boundary.is_at_rest() && !inbound.has_leftover());
+        if self.spare.len() < SPARE_MAX && (!inbound.swollen || self.swollen < SWOLLEN_MAX) {
+            self.swollen += usize::from(inbound.swollen);
             self.spare.push(inbound);
         }
     }
@@ -249,6 +265,7 @@ impl InboundPool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::frame::Message;
 
     const LIMITS: MessageLimits = MessageLimits { bytes: 70_000, fragments: 10 };
     const NOW: Time = Time::from_millis(7);
@@ -268,16 +285,32 @@ mod tests {
         bytes
     }
 
+    /// The same for whole messages as for those that were put together.
+    fn owned(incoming: Incoming, bytes: &[u8]) -> Incoming {
+        let Incoming::Whole(whole) = incoming else { return incoming };
+        match whole.message(bytes) {
+            Ok(Message::Text(text)) => Incoming::Text(text.into()),
+            Ok(Message::Binary(bytes)) => Incoming::Binary(Bytes::copy_from_slice(bytes)),
+            Err(_) => Incoming::Whole(whole),
+        }
+    }
+
     /// Feeds `bytes` in the given cuts and returns all that came out, the end state, and the outbox.
     fn run(bytes: &[u8], cuts: usize, most: usize) -> (Vec<Incoming>, Progress, Vec<u8>) {
         let mut inbound = Inbound::new(LIMITS);
         let mut outbox = None;
         let mut incoming = Vec::new();
         let mut progress = Progress::AtRest;
-        for part in bytes.chunks(cuts) {
-            progress = inbound.receive(part, LIMITS, most, NOW, &mut outbox, &mut incoming);
-            while progress == Progress::MoreToDo {
-                progress = inbound.receive(&[], LIMITS, most, NOW, &mut outbox, &mut incoming);
+        for part in bytes.to_vec().chunks_mut(cuts) {
+            let mut taken = 0;
+            loop {
+                let mut some = Vec::new();
+                (progress, taken) = inbound.receive(part, taken, most, NOW, &mut outbox, &mut some);
+                assert!(some.len() <= most);
+                incoming.extend(some.into_iter().map(|message| owned(message, part)));
+                if progress != Progress::MoreToDo {
+                    break;
+                }
             }
             if matches!(progress, Progress::Broken(_)) {
                 break;
@@ -311,23 +344,23 @@ mod tests {
 
     #[test]
     fn a_peer_in_the_middle_of_a_message_is_waited_for() {
-        let bytes = masked(0x81, b"hello");
+        let mut bytes = masked(0x81, b"hello");
         let mut inbound = Inbound::new(LIMITS);
         let mut outbox = None;
         let mut incoming = Vec::new();
         assert_eq!(inbound.begun(), None);
-        let progress = inbound.receive(&bytes[..8], LIMITS, 32, NOW, &mut outbox, &mut incoming);
-        assert_eq!(progress, Progress::Waiting);
+        let (begin, end) = bytes.split_at_mut(8);
+        let progress = inbound.receive(begin, 0, 32, NOW, &mut outbox, &mut incoming);
+        assert_eq!(progress, (Progress::Waiting, 8));
         assert_eq!(inbound.begun(), Some(NOW));
-        inbound.receive(&bytes[8..], LIMITS, 32, Time::from_millis(9), &mut outbox, &mut incoming);
+        inbound.receive(end, 0, 32, Time::from_millis(9), &mut outbox, &mut incoming);
         assert_eq!(inbound.begun(), None);
         assert_eq!(incoming, [Incoming::Text("hello".into())]);
     }
 
     #[test]
-    fn what_tungstenite_finds_wrong_becomes_an_ending() {
+    fn what_is_no_message_becomes_an_ending() {
         let cases = [
-            (masked(0x81, b"\xff\xfe"), Ending::NotUtf8),
             (masked(0x88, b"\x03"), Ending::Protocol("close frame of one byte")),
             (masked(0x88, b"\x03\xe8\xff"), Ending::NotUtf8),
         ];
@@ -335,6 +368,10 @@ mod tests {
             let (incoming, progress, _) = run(&bytes, 1000, 32);
             assert_eq!((incoming, progress), (vec![], Progress::Broken(ending)));
         }
+        // A text that is no text is found out when it is asked for, or by tungstenite if it comes in two reads.
+        let bytes = masked(0x81, b"\xff\xfe");
+        assert!(matches!(run(&bytes, 1000, 32).0.as_slice(), [Incoming::Whole(_)]));
+        assert_eq!(run(&bytes, 5, 32).1, Progress::Broken(Ending::NotUtf8));
         // A whole message and a broken fragment in one read: the fragment is judged with it.
         let mut together = masked(0x81, b"fine");
         together.extend(masked(0x01, b"\xff"));
@@ -364,15 +401,24 @@ mod tests {
     }
 
     #[test]
-    fn only_a_context_of_ordinary_size_goes_back_to_the_pool() {
+    fn one_large_context_is_kept_and_no_more() {
         let mut pool = InboundPool::new(LIMITS);
         let mut outbox = None;
-        for (size, kept) in [(10, 1), (60_000, 0)] {
-            let mut inbound = pool.take();
-            let message = masked(0x82, &vec![0; size]);
-            inbound.receive(&message, LIMITS, 32, NOW, &mut outbox, &mut Vec::new());
-            pool.give_back(inbound);
-            assert_eq!(pool.spare.len(), kept);
-        }
+        let mut use_one = |size: usize, mut inbound: Box<Inbound>| {
+            let mut message = masked(0x82, &vec![0; size]);
+            let (begin, end) = message.split_at_mut(7);
+            inbound.receive(begin, 0, 32, NOW, &mut outbox, &mut Vec::new());
+            assert_eq!(inbound.receive(end, 0, 32, NOW, &mut outbox, &mut Vec::new()).0, Progress::AtRest);
+            inbound
+        };
+        let large = [use_one(60_000, pool.take()), use_one(60_000, pool.take())];
+        let small = use_one(10, pool.take());
+        large.into_iter().for_each(|inbound| pool.give_back(inbound));
+        assert_eq!(pool.spare.len(), SWOLLEN_MAX);
+        pool.give_back(small);
+        assert_eq!(pool.spare.len(), SWOLLEN_MAX + 1);
+        let again = [pool.take(), pool.take()];
+        again.into_iter().for_each(|inbound| pool.give_back(inbound));
+        assert_eq!(pool.spare.len(), SWOLLEN_MAX + 1, "whoever comes back is counted as when it went");
     }
 }

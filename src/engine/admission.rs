@@ -107,7 +107,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
             Ok(Verdict::Upgrade { wish, token, data, accept }) => {
                 self.upgrade(peer, wish, token, data, &accept);
                 if !rest.is_empty() {
-                    self.take_messages(peer, rest);
+                    self.take_messages(peer, &mut rest.to_vec());
                 }
             }
             Ok(Verdict::Answer { response, detail }) => {

@@ -8,7 +8,7 @@ use super::rooms::RoomId;
 use super::{Application, Engine};
 use crate::auth::Identity;
 use crate::connection::Peer;
-use crate::connection::inbound::{Inbound, Incoming, Progress};
+use crate::connection::inbound::{Inbound, Incoming, Leftover, Progress};
 use crate::connection::phase::{Phase, Stage};
 use crate::connection::stream::Stream;
 use crate::time::{Now, Time};
@@ -64,7 +64,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
         }
         if connection.inbound.as_ref().is_some_and(|inbound| inbound.has_leftover()) {
             // Not before it is used up: otherwise a fast talker could make it grow.
-            self.take_messages(peer, &[]);
+            self.take_messages(peer, &mut []);
             // What came meanwhile has had its edge already.
             if self.hub.get(peer).is_some_and(|connection| connection.ready.readable) {
                 self.hub.queue_receive(peer);
@@ -79,7 +79,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
             Ok(0) => self.end_of_stream(peer),
             Ok(read) => {
                 self.note_read(peer, read, buffer.len());
-                self.dispatch(peer, buffer.get(..read).unwrap_or(&[]));
+                self.dispatch(peer, buffer.get_mut(..read).unwrap_or(&mut []));
                 return read;
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -124,7 +124,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
         }
     }
 
-    fn dispatch(&mut self, peer: Peer, bytes: &[u8]) {
+    fn dispatch(&mut self, peer: Peer, bytes: &mut [u8]) {
         let discard = self.hub.limits.discard;
         let Some(connection) = self.hub.get_mut(peer) else { return };
         match &mut connection.phase {
@@ -143,10 +143,22 @@ impl<S: Stream, A: Application> Engine<S, A> {
     }
 
     /// Lets the messages in `bytes` happen, in order, until they are used up, the turn's share is, or the connection ends.
-    pub(super) fn take_messages(&mut self, peer: Peer, bytes: &[u8]) {
+    /// There are no `bytes` while some are left over from an earlier turn.
+    pub(super) fn take_messages(&mut self, peer: Peer, bytes: &mut [u8]) {
         let Some(connection) = self.hub.get_mut(peer) else { return };
         let mut inbound = connection.inbound.take().unwrap_or_else(|| self.pool.take());
-        let progress = self.take_batches(peer, &mut inbound, bytes);
+        let mut leftover = inbound.take_leftover();
+        let is_left_over = !leftover.bytes.is_empty();
+        let received = if is_left_over { &mut leftover.bytes[..] } else { bytes };
+        let (progress, taken) = self.take_batches(peer, &mut inbound, received, leftover.taken);
+        if progress == Progress::MoreToDo {
+            let kept = if is_left_over {
+                Leftover { bytes: leftover.bytes, taken }
+            } else {
+                Leftover { bytes: received.get(taken..).unwrap_or(&[]).to_vec(), taken: 0 }
+            };
+            inbound.keep_leftover(kept);
+        }
         let Some(connection) = self.hub.get_mut(peer) else { return };
         let goes_on = connection.closing().is_none();
         match progress {
@@ -165,29 +177,33 @@ impl<S: Stream, A: Application> Engine<S, A> {
         }
     }
 
-    /// Takes a batch of messages and lets them happen, again and again. A peer that is told a lot in answer has to take
-    /// that first: the rest of what it said waits until its outbox is sent.
-    fn take_batches(&mut self, peer: Peer, inbound: &mut Inbound, bytes: &[u8]) -> Progress {
+    /// Takes a batch of messages from `taken` of `bytes` on and lets them happen, again and again, and says how far it came.
+    /// A peer that is told a lot in answer has to take that first: the rest of what it said waits until its outbox is sent.
+    fn take_batches(
+        &mut self,
+        peer: Peer,
+        inbound: &mut Inbound,
+        bytes: &mut [u8],
+        mut taken: usize,
+    ) -> (Progress, usize) {
         let now = self.hub.now.time;
-        let limits = self.pool.limits();
         let mut share = self.hub.limits.turn_messages as usize;
-        let mut bytes = bytes;
         loop {
             let most = share.min(BATCH);
-            let Some(connection) = self.hub.get_mut(peer) else { return Progress::Closed };
+            let Some(connection) = self.hub.get_mut(peer) else { return (Progress::Closed, taken) };
             let mut incoming = std::mem::take(&mut self.incoming);
-            let progress = inbound.receive(bytes, limits, most, now, &mut connection.outbox, &mut incoming);
+            let progress;
+            (progress, taken) = inbound.receive(bytes, taken, most, now, &mut connection.outbox, &mut incoming);
             if connection.outbox.is_some() {
                 self.hub.queue_flush(peer);
             }
             for message in incoming.drain(..) {
-                self.happen(peer, message);
+                self.happen(peer, message, bytes);
             }
             self.incoming = incoming;
-            bytes = &[];
             share -= most;
             if progress != Progress::MoreToDo || share == 0 || !self.may_be_told_more(peer) {
-                return progress;
+                return (progress, taken);
             }
         }
     }
@@ -199,28 +215,44 @@ impl<S: Stream, A: Application> Engine<S, A> {
         connection.closing().is_none() && waiting < self.hub.limits.outbox / 2
     }
 
-    /// One thing that a peer said. After its end nothing that it said counts any more.
-    fn happen(&mut self, peer: Peer, incoming: Incoming) {
+    /// One thing that a peer said, if it is whole then somewhere in `bytes`. After its end nothing that it said counts any
+    /// more.
+    fn happen(&mut self, peer: Peer, incoming: Incoming, bytes: &[u8]) {
         let Some(connection) = self.hub.get(peer) else { return };
-        match (&connection.phase, incoming) {
-            (Phase::Closing(_) | Phase::Handshake(_), _) => {}
-            (_, Incoming::Close { code, reason, reply }) => {
-                self.hub.end_with(peer, Ending::ClosedByPeer { code, reason }, &reply);
-            }
-            (Phase::Open, Incoming::Text(text)) => self.said(peer, Message::Text(&text)),
-            (Phase::Open, Incoming::Binary(bytes)) => self.said(peer, Message::Binary(&bytes)),
-            (Phase::Open, Incoming::Pong(payload)) => {
+        if !matches!(connection.phase, Phase::TokenCheck(_) | Phase::Open) {
+            return;
+        }
+        match incoming {
+            Incoming::Whole(whole) => match whole.message(bytes) {
+                Ok(message) => self.hear(peer, message),
+                Err(ending) => self.hub.end(peer, ending),
+            },
+            Incoming::Text(text) => self.hear(peer, Message::Text(&text)),
+            Incoming::Binary(bytes) => self.hear(peer, Message::Binary(&bytes)),
+            Incoming::Pong(payload) if connection.is_open() => {
                 self.application.pong(&mut Desk::new(&mut self.hub), peer, &payload);
             }
-            (Phase::TokenCheck(_), Incoming::Text(token)) => self.check_token(peer, &token),
-            (Phase::TokenCheck(_), Incoming::Binary(_)) => {
-                let why = "send your token as a text message".to_owned();
-                self.hub.end(peer, Ending::TokenRefused(why));
+            Incoming::Pong(_) => {}
+            Incoming::Close { code, reason, reply } => {
+                self.hub.end_with(peer, Ending::ClosedByPeer { code, reason }, &reply);
             }
-            (Phase::TokenCheck(_), Incoming::Pong(_)) => {}
         }
         // What this says to others may have ended some of them; they are told before anything else happens.
         self.settle();
+    }
+
+    /// A message: the token, if that is what is waited for, and else what the peer has to say.
+    fn hear(&mut self, peer: Peer, message: Message<'_>) {
+        let Some(connection) = self.hub.get(peer) else { return };
+        match (&connection.phase, message) {
+            (Phase::Open, message) => self.said(peer, message),
+            (Phase::TokenCheck(_), Message::Text(token)) => self.check_token(peer, token),
+            (Phase::TokenCheck(_), Message::Binary(_)) => {
+                let why = "send your token as a text message".to_owned();
+                self.hub.end(peer, Ending::TokenRefused(why));
+            }
+            (Phase::Handshake(_) | Phase::Closing(_), _) => {}
+        }
     }
 
     fn said(&mut self, peer: Peer, message: Message<'_>) {

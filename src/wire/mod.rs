@@ -2,8 +2,8 @@
 //! bytes, reads a clock, or knows who the peer is.
 //!
 //! Before the upgrade: `request` reads a head, `upgrade` judges it, `path`, `origin`, `authority` and `credential` look at
-//! its parts, `response` makes the answer. After it: `boundary` finds frames in received bytes, `frame` makes frames to
-//! send, `close` is the table of endings.
+//! its parts, `response` makes the answer. After it: `whole` takes the usual message out of received bytes, `boundary` finds
+//! the ends of all other frames, `frame` makes frames to send, `close` is the table of endings.
 
 pub mod authority;
 pub mod boundary;
@@ -15,3 +15,4 @@ pub mod path;
 pub mod request;
 pub mod response;
 pub mod upgrade;
+pub mod whole;

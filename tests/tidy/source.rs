@@ -220,7 +220,7 @@ fn newlines(text: &str) -> usize {
 }
 
 /// Folders without a line that somebody wrote by hand.
-const NOT_OURS: &[&str] = &[".git", "target", "corpus", "artifacts", "coverage"];
+const NOT_OURS: &[&str] = &[".git", "target", "build", "node_modules", "corpus", "artifacts", "coverage"];
 
 #[cfg(test)]
 mod tests {
