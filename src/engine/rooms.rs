@@ -10,7 +10,7 @@ use crate::room::log::Log;
 
 /// Names a room for as long as somebody is in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct RoomId(pub(super) u32);
+pub struct RoomId(pub(crate) u32);
 
 /// The rooms that exist.
 #[derive(Debug, Default)]
