@@ -107,9 +107,13 @@ impl<S: Stream, A: Application> Engine<S, A> {
         let Some(closing) = connection.closing_mut().filter(|closing| closing.stage == Stage::Sending) else { return };
         closing.stage = Stage::Discarding;
         connection.until = until;
+        if hangup && self.is_drained(peer) {
+            // The peer's end was read, so closing the socket says all that shutting it down would.
+            self.hub.cut(peer);
+            return;
+        }
         let stream = self.streams.get_mut(peer.index as usize).and_then(Option::as_mut);
-        let broken = stream.is_none_or(|stream| stream.shutdown_write().is_err());
-        if broken || (hangup && self.is_drained(peer)) {
+        if stream.is_none_or(|stream| stream.shutdown_write().is_err()) {
             self.hub.cut(peer);
             return;
         }
