@@ -3,6 +3,7 @@
 
 mod clock;
 mod crowd;
+mod formula;
 mod frame;
 mod histogram;
 mod ledger;

@@ -84,6 +84,10 @@ impl Crowd {
     pub(crate) fn ready(&self) -> usize {
         self.ready
     }
+    /// How many places were ever taken; the next who comes gets this one.
+    pub(crate) fn places(&self) -> usize {
+        self.clients.len()
+    }
 
     /// Lets so many more come, at most `together` at a time, and waits until they are in. Returns how many are.
     pub(crate) fn gather(&mut self, count: usize, together: usize, goal: Goal, patience: u64) -> Result<usize, String> {
@@ -320,6 +324,20 @@ impl Crowd {
     }
 
     /// How the connections in these places ended; those that are open are counted under `None`.
+    /// Those in these places who are still here leave without a word. Their places stay taken.
+    pub(crate) fn send_off(&mut self, places: Range<usize>) {
+        for place in places {
+            if self.is_open(place) {
+                self.end(place, End::Ours);
+            }
+        }
+    }
+
+    /// True until the connection in this place has ended.
+    pub(crate) fn is_open(&self, place: usize) -> bool {
+        self.clients.get(place).is_some_and(|client| !matches!(client.phase, Phase::Ended(_)))
+    }
+
     pub(crate) fn endings(&self, places: Range<usize>) -> BTreeMap<Option<End>, usize> {
         let mut counts = BTreeMap::new();
         for client in self.clients.iter().take(places.end).skip(places.start) {

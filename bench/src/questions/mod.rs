@@ -103,12 +103,17 @@ fn named_crowd(server: &Server, count: usize) -> Result<Crowd, String> {
 
 /// Notes what everybody has to know to read a row: lost deliveries, lost connections, and a generator that was too slow.
 fn note_doubts(report: &mut Report, server: &str, case: &str, crowd: &Crowd, spent: &Spent) {
-    if let Some(faults) = talk::faults(crowd.hearing.ledger.totals()) {
-        report.fail(server, case, &faults);
-    }
+    note_faults(report, server, case, crowd, spent);
     let endings = crowd.endings(0..usize::MAX);
     if endings.keys().any(Option::is_some) {
         report.note(server, case, &format!("connections: {}", describe(&endings)));
+    }
+}
+
+/// The same where connections are meant to be lost.
+fn note_faults(report: &mut Report, server: &str, case: &str, crowd: &Crowd, spent: &Spent) {
+    if let Some(faults) = talk::faults(crowd.hearing.ledger.totals()) {
+        report.fail(server, case, &faults);
     }
     if spent.generator_was_the_bottleneck() {
         report.note(server, case, "the generator was the bottleneck: look at the CPU, not at the rate");

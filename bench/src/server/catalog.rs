@@ -35,14 +35,20 @@ pub(super) fn command(name: &str, role: Role, extra: &[(&str, &str)]) -> Result<
     Ok(command)
 }
 
-fn ours(role: Role) -> Result<Command, String> {
+/// The configuration file of hollerd with every key at its default.
+pub(crate) fn defaults() -> Result<String, String> {
+    let output = Command::new(binary("hollerd")?).arg("config").output().map_err(|error| error.to_string())?;
+    String::from_utf8(output.stdout).map_err(|error| error.to_string())
+}
+
+fn binary(name: &str) -> Result<PathBuf, String> {
     let folder = std::env::current_exe().ok().and_then(|path| path.parent().map(Path::to_owned));
-    let folder = folder.ok_or("cannot tell where the binaries are")?;
-    let path = if role == Role::Echo { folder.join("examples/echo") } else { folder.join("hollerd") };
-    if !path.is_file() {
-        return Err(format!("{} is not built", path.display()));
-    }
-    let mut command = Command::new(path);
+    let path = folder.ok_or("cannot tell where the binaries are")?.join(name);
+    if path.is_file() { Ok(path) } else { Err(format!("{} is not built", path.display())) }
+}
+
+fn ours(role: Role) -> Result<Command, String> {
+    let mut command = Command::new(binary(if role == Role::Echo { "examples/echo" } else { "hollerd" })?);
     if role != Role::Echo {
         command.envs(ENVIRONMENT);
     }

@@ -47,6 +47,14 @@ pub(crate) struct Memory {
     pub(crate) peak: u64,
 }
 
+impl Memory {
+    /// The most that only this server ever had. What is resident and shared is read from files, so it is taken to be the
+    /// same all the time.
+    pub(crate) fn private_peak(self) -> u64 {
+        self.peak.saturating_sub(self.resident.saturating_sub(self.private))
+    }
+}
+
 /// The process and everything below it.
 pub(crate) fn processes(root: u32) -> Vec<u32> {
     let all: Vec<(u32, u32)> = numbers("/proc").filter_map(|pid| Some((pid, stat_field(pid, 1)?))).collect();
@@ -83,6 +91,15 @@ pub(crate) fn memory(processes: &[u32]) -> Memory {
         sum.peak += kilobytes(&status, "VmHWM:");
     }
     sum
+}
+
+/// From now on [`Memory::peak`] is the peak since now.
+pub(crate) fn forget_peak(processes: &[u32]) -> Result<(), String> {
+    for pid in processes {
+        let path = format!("/proc/{pid}/clear_refs");
+        fs::write(&path, "5").map_err(|error| format!("{path}: {error}"))?;
+    }
+    Ok(())
 }
 
 /// How often the threads have gone to sleep, which is how often they were woken.
@@ -143,5 +160,17 @@ mod tests {
         assert_eq!(processes(own).first(), Some(&own));
         assert!(memory(&[own]).resident > 0);
         assert!(program_size(own) > 0);
+    }
+    #[test]
+    fn a_peak_lasts_until_it_is_forgotten() {
+        let own = [std::process::id()];
+        let block = std::hint::black_box(vec![1_u8; 64 << 20]);
+        let with = memory(&own);
+        assert!(with.private_peak() >= 64 << 20, "{with:?}");
+        drop(block);
+        assert!(memory(&own).private_peak() >= 64 << 20);
+        forget_peak(&own).unwrap();
+        let without = memory(&own);
+        assert!(without.private_peak() + (32 << 20) < with.private_peak(), "{without:?} after {with:?}");
     }
 }
