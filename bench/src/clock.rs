@@ -1,5 +1,6 @@
 //! The clocks: one that never jumps, this process's own CPU time, and the date for the heads of the results.
 
+use rustix::event::poll;
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 /// Nanoseconds in a second.
@@ -8,6 +9,16 @@ pub(crate) const SECOND: u64 = 1_000_000_000;
 /// Nanoseconds since some moment in the past.
 pub(crate) fn now() -> u64 {
     nanoseconds(clock_gettime(ClockId::Monotonic))
+}
+
+/// Microseconds since 1970, the clock that strace stamps its lines with.
+pub(crate) fn since_1970() -> u64 {
+    nanoseconds(clock_gettime(ClockId::Realtime)) / 1_000
+}
+
+/// Lets less than a second pass; a signal makes it shorter.
+pub(crate) fn pause(nanoseconds: u32) {
+    let _ = poll(&mut [], Some(&Timespec { tv_sec: 0, tv_nsec: i64::from(nanoseconds) }));
 }
 
 /// Nanoseconds of CPU that this process has used, in user and kernel mode together.

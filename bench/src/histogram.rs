@@ -35,6 +35,11 @@ impl Histogram {
         self.largest = 0;
     }
 
+    /// How many were recorded.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
     /// The value that a share (0 to 1) of all values does not exceed; 0 when nothing was recorded.
     pub(crate) fn quantile(&self, share: f64) -> u64 {
         let mut seen = 0;
@@ -84,7 +89,7 @@ mod tests {
     #[test]
     fn quantiles_are_those_of_the_values() {
         let mut histogram = Histogram::new();
-        assert_eq!(histogram.quantile(0.5), 0);
+        assert_eq!((histogram.quantile(0.5), histogram.count()), (0, 0));
         for value in 1..=1_000 {
             histogram.record(value * 1_000);
         }

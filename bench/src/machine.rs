@@ -4,7 +4,10 @@ use std::fs;
 use std::process::Command;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use rustix::thread::{CpuSet, sched_setaffinity};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+/// Where `steal` stands in the first line of /proc/stat: behind the word `cpu` and seven other numbers.
+const STEAL_FIELD: usize = 8;
 
 /// Bytes the kernel has in use.
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,6 +32,61 @@ pub(crate) fn use_one_core() -> Result<(), String> {
     let mut cores = CpuSet::new();
     cores.set(0);
     sched_setaffinity(None, &cores).map_err(|error| format!("cannot stay on one core: {error}"))
+}
+
+/// One core for the server and the others for the generator, so that neither waits for the other. Until it is dropped, the
+/// thread that made it and all that it starts are on the generator's cores.
+#[derive(Debug)]
+pub(crate) struct Apart {
+    all: CpuSet,
+    server: CpuSet,
+    generator: CpuSet,
+}
+
+impl Apart {
+    /// `None` if there is only one core.
+    pub(crate) fn begin() -> Option<Self> {
+        let all = sched_getaffinity(None).ok()?;
+        let first = (0..CpuSet::MAX_CPU).find(|&core| all.is_set(core))?;
+        let (mut server, mut generator) = (CpuSet::new(), all);
+        server.set(first);
+        generator.unset(first);
+        if generator.count() == 0 {
+            return None;
+        }
+        sched_setaffinity(None, &generator).ok()?;
+        Some(Self { all, server, generator })
+    }
+
+    /// What is started in between, the server, stays on the server's core.
+    pub(crate) fn on_server_core<R>(&self, start: impl FnOnce() -> R) -> R {
+        let moved = sched_setaffinity(None, &self.server);
+        debug_assert!(moved.is_ok());
+        let result = start();
+        let moved = sched_setaffinity(None, &self.generator);
+        debug_assert!(moved.is_ok());
+        result
+    }
+}
+
+impl Drop for Apart {
+    fn drop(&mut self) {
+        let moved = sched_setaffinity(None, &self.all);
+        debug_assert!(moved.is_ok());
+    }
+}
+
+/// Nanoseconds that the machine below us took from all cores together, in clock ticks of 10 ms.
+pub(crate) fn stolen() -> u64 {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let ticks = stat.split_whitespace().nth(STEAL_FIELD).and_then(|ticks| ticks.parse::<u64>().ok()).unwrap_or(0);
+    ticks * 1_000_000_000 / rustix::param::clock_ticks_per_second()
+}
+
+/// Nanoseconds for which the calling thread could have run and had no core.
+pub(crate) fn own_wait() -> u64 {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split_whitespace().nth(1).and_then(|wait| wait.parse().ok()).unwrap_or(0)
 }
 
 /// What the kernel holds now, for the whole machine.
@@ -78,6 +136,22 @@ fn after(line: &str, word: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn server_and_generator_are_kept_apart_and_let_go_again() {
+        let all = sched_getaffinity(None).unwrap();
+        match Apart::begin() {
+            None => assert_eq!(all.count(), 1),
+            Some(apart) => {
+                let ours = sched_getaffinity(None).unwrap();
+                let servers = apart.on_server_core(|| sched_getaffinity(None).unwrap());
+                assert_eq!((servers.count(), ours.count()), (1, all.count() - 1));
+                assert!((0..CpuSet::MAX_CPU).all(|core| !(servers.is_set(core) && ours.is_set(core))));
+                assert_eq!(sched_getaffinity(None).unwrap(), ours);
+            }
+        }
+        assert_eq!(sched_getaffinity(None).unwrap(), all);
+    }
 
     #[test]
     fn proc_files_are_understood() {

@@ -10,6 +10,7 @@ mod ledger;
 mod machine;
 mod options;
 mod plot;
+mod prober;
 mod questions;
 mod report;
 mod server;

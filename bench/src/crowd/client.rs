@@ -102,19 +102,8 @@ impl Client {
 
     /// Sends the upgrade request.
     pub(super) fn ask(&mut self, door: &Door) -> io::Result<()> {
-        let mut request = format!(
-            "GET /ws HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
-            door.address
-        );
-        if let Some(token) = &door.token {
-            request.push_str("Authorization: Bearer ");
-            request.push_str(token);
-            request.push_str("\r\n");
-        }
-        request.push_str("\r\n");
         self.phase = Phase::Upgrading;
-        self.send(request.as_bytes())
+        self.send(request(door, "/ws").as_bytes())
     }
 
     /// Sends its name.
@@ -173,15 +162,31 @@ impl Client {
     }
 }
 
+/// The request for an upgrade at this path, with the token if the door asks for one.
+pub(crate) fn request(door: &Door, path: &str) -> String {
+    let mut request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n",
+        door.address
+    );
+    if let Some(token) = &door.token {
+        request.push_str("Authorization: Bearer ");
+        request.push_str(token);
+        request.push_str("\r\n");
+    }
+    request.push_str("\r\n");
+    request
+}
+
 /// An address of its own for nearly everybody: one address has only so many ports, and servers count by address.
-fn source(place: u32) -> SocketAddr {
+pub(crate) fn source(place: u32) -> SocketAddr {
     let place = place % ADDRESSES;
     let [.., high, low] = ((place / 250) << 8 | (place % 250 + 1)).to_be_bytes();
     SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::new(127, 1, high, low), 0))
 }
 
 /// The status of an answer's head and its length, when it is whole.
-pub(super) fn answer(bytes: &[u8]) -> Option<(u16, usize)> {
+pub(crate) fn answer(bytes: &[u8]) -> Option<(u16, usize)> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
     let status = bytes.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok());
     Some((status.and_then(|digits| digits.parse().ok()).unwrap_or(0), end + 4))

@@ -46,6 +46,9 @@ pub(crate) struct Crowd {
     /// `SO_RCVBUF` of those who come next, in bytes; 0 leaves it to the kernel, which takes megabytes for somebody who
     /// does not read.
     pub(crate) receive_buffer: usize,
+    /// Nanoseconds for which it does not look again after a turn, so that it is not woken by each delivery: that would cost
+    /// the server more than the delivery does. Latencies are longer by as much.
+    pub(crate) rest: u32,
     /// Connections that are on their way in.
     arriving: usize,
     ready: usize,
@@ -71,6 +74,7 @@ impl Crowd {
             clients: Vec::new(),
             serial: 0,
             receive_buffer: 0,
+            rest: 0,
             arriving: 0,
             ready: 0,
             hearing: Hearing::new(door.echoes_own),
@@ -80,13 +84,14 @@ impl Crowd {
         })
     }
 
-    /// How many are in.
-    pub(crate) fn ready(&self) -> usize {
-        self.ready
-    }
     /// How many places were ever taken; the next who comes gets this one.
     pub(crate) fn places(&self) -> usize {
         self.clients.len()
+    }
+
+    /// How many are in.
+    pub(crate) fn ready(&self) -> usize {
+        self.ready
     }
 
     /// Lets so many more come, at most `together` at a time, and waits until they are in. Returns how many are.
@@ -160,7 +165,9 @@ impl Crowd {
             return;
         }
         let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
+        let mut count = 0;
         for event in &events {
+            count += 1;
             self.progress += 1;
             let Token(place) = event.token();
             if event.is_writable() {
@@ -174,6 +181,9 @@ impl Crowd {
             }
         }
         self.events = events;
+        if self.rest > 0 && count < EVENTS {
+            clock::pause(self.rest);
+        }
     }
 
     /// Sends bytes that are one or more whole frames.
@@ -315,15 +325,6 @@ impl Crowd {
         }
     }
 
-    /// Everybody leaves at once, without a word. Places are given out anew.
-    pub(crate) fn leave(&mut self) {
-        for place in 0..self.clients.len() {
-            self.end(place, End::Ours);
-        }
-        self.clients.clear();
-    }
-
-    /// How the connections in these places ended; those that are open are counted under `None`.
     /// Those in these places who are still here leave without a word. Their places stay taken.
     pub(crate) fn send_off(&mut self, places: Range<usize>) {
         for place in places {
@@ -338,6 +339,15 @@ impl Crowd {
         self.clients.get(place).is_some_and(|client| !matches!(client.phase, Phase::Ended(_)))
     }
 
+    /// Everybody leaves at once, without a word. Places are given out anew.
+    pub(crate) fn leave(&mut self) {
+        for place in 0..self.clients.len() {
+            self.end(place, End::Ours);
+        }
+        self.clients.clear();
+    }
+
+    /// How the connections in these places ended; those that are open are counted under `None`.
     pub(crate) fn endings(&self, places: Range<usize>) -> BTreeMap<Option<End>, usize> {
         let mut counts = BTreeMap::new();
         for client in self.clients.iter().take(places.end).skip(places.start) {

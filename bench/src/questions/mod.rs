@@ -1,5 +1,6 @@
 //! The questions, and what they have in common.
 
+mod beside;
 mod connections;
 mod echo;
 mod fanout;
@@ -9,6 +10,7 @@ mod slow;
 mod storm;
 mod strace;
 mod syscalls;
+mod turns;
 
 use std::io::Write;
 use std::path::Path;
@@ -44,12 +46,13 @@ struct Question {
     ask: fn(&str, &Plan, &mut Report) -> Result<(), String>,
 }
 
-const QUESTIONS: [Question; 8] = [
+const QUESTIONS: [Question; 9] = [
     Question { form: connections::FORM, ask: connections::ask },
     Question { form: fanout::FORM, ask: fanout::ask },
     Question { form: storm::FORM, ask: storm::ask },
     Question { form: handshake::FORM, ask: handshake::ask },
     Question { form: slow::FORM, ask: slow::ask },
+    Question { form: beside::FORM, ask: beside::ask },
     Question { form: echo::FORM, ask: echo::ask },
     Question { form: footprint::FORM, ask: footprint::ask },
     Question { form: syscalls::FORM, ask: syscalls::ask },

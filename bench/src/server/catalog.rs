@@ -35,6 +35,18 @@ pub(super) fn command(name: &str, role: Role, extra: &[(&str, &str)]) -> Result<
     Ok(command)
 }
 
+/// The same command with strace beside it. `-D` leaves the server our own child. With `--seccomp-bpf` only its polls stop
+/// it, not each of its writes; that is not possible for a server that runs already. The signals are those that end it,
+/// because without them the file would not say that it has ended.
+pub(super) fn traced(command: &Command, file: &Path) -> Command {
+    let mut traced = Command::new("strace");
+    traced.args(["-D", "-f", "--seccomp-bpf", "-ttt", "-T", "-e", "signal=TERM,KILL", "-e", "verbose=none"]);
+    traced.args(["-e", "trace=epoll_wait,epoll_pwait,epoll_pwait2", "-o"]).arg(file).arg("--");
+    traced.arg(command.get_program()).args(command.get_args());
+    traced.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    traced
+}
+
 /// The configuration file of hollerd with every key at its default.
 pub(crate) fn defaults() -> Result<String, String> {
     let output = Command::new(binary("hollerd")?).arg("config").output().map_err(|error| error.to_string())?;

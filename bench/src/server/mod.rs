@@ -7,7 +7,8 @@ pub(crate) mod watch;
 use std::io::Read;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
-use std::process::{Child, ChildStdout, Stdio};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
@@ -46,7 +47,15 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(name: &str, role: Role, extra: &[(&str, &str)]) -> Result<Self, String> {
-        let mut command = catalog::command(name, role, extra)?;
+        Self::launch(catalog::command(name, role, extra)?, role)
+    }
+
+    /// Starts it under strace, which writes when it enters and leaves its poll into `file`, and nothing else.
+    pub(crate) fn start_traced(name: &str, role: Role, file: &Path) -> Result<Self, String> {
+        Self::launch(catalog::traced(&catalog::command(name, role, &[])?, file), role)
+    }
+
+    fn launch(mut command: Command, role: Role) -> Result<Self, String> {
         let began = clock::now();
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
         let mut child = child.map_err(|error| format!("cannot be started: {error}"))?;

@@ -72,7 +72,7 @@ pub(crate) fn cpu(processes: &[u32]) -> Cpu {
     for &pid in processes {
         sum.user_ticks += stat_field::<u64>(pid, 11).unwrap_or(0);
         sum.system_ticks += stat_field::<u64>(pid, 12).unwrap_or(0);
-        sum.total += threads(pid).filter_map(|thread| run_time(pid, thread)).sum::<u64>();
+        sum.total += threads(pid).filter_map(|thread| schedstat(pid, thread, 0)).sum::<u64>();
     }
     if sum.total == 0 {
         // A kernel without schedstat: ticks have to do.
@@ -91,6 +91,12 @@ pub(crate) fn memory(processes: &[u32]) -> Memory {
         sum.peak += kilobytes(&status, "VmHWM:");
     }
     sum
+}
+
+/// Nanoseconds for which their threads could have run and had no core.
+pub(crate) fn waited(processes: &[u32]) -> u64 {
+    let threads = processes.iter().flat_map(|&pid| threads(pid).map(move |thread| (pid, thread)));
+    threads.filter_map(|(pid, thread)| schedstat(pid, thread, 1)).sum()
 }
 
 /// From now on [`Memory::peak`] is the peak since now.
@@ -127,9 +133,10 @@ fn numbers(folder: &str) -> impl Iterator<Item = u32> + use<> {
     entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
 }
 
-fn run_time(pid: u32, thread: u32) -> Option<u64> {
+/// Nanoseconds on a core (0) or waiting for one (1).
+fn schedstat(pid: u32, thread: u32, index: usize) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/task/{thread}/schedstat")).ok()?;
-    text.split_whitespace().next()?.parse().ok()
+    text.split_whitespace().nth(index)?.parse().ok()
 }
 
 /// A field of /proc/PID/stat, counted from 0 behind the name, which is in brackets and may hold anything.
@@ -155,13 +162,6 @@ mod tests {
     }
 
     #[test]
-    fn this_process_is_its_own_family() {
-        let own = std::process::id();
-        assert_eq!(processes(own).first(), Some(&own));
-        assert!(memory(&[own]).resident > 0);
-        assert!(program_size(own) > 0);
-    }
-    #[test]
     fn a_peak_lasts_until_it_is_forgotten() {
         let own = [std::process::id()];
         let block = std::hint::black_box(vec![1_u8; 64 << 20]);
@@ -172,5 +172,13 @@ mod tests {
         forget_peak(&own).unwrap();
         let without = memory(&own);
         assert!(without.private_peak() + (32 << 20) < with.private_peak(), "{without:?} after {with:?}");
+    }
+
+    #[test]
+    fn this_process_is_its_own_family() {
+        let own = std::process::id();
+        assert_eq!(processes(own).first(), Some(&own));
+        assert!(memory(&[own]).resident > 0);
+        assert!(program_size(own) > 0);
     }
 }
