@@ -164,7 +164,7 @@ settings! {
 
         /// Connections written to in one turn of the loop. A broadcast to more goes out in slices,
         /// with reading and pings in between.
-        turn_writes: u32 = 1024, within(1, 1_000_000);
+        turn_writes: u32 = 256, within(1, 1_000_000);
 
         /// Time for the last bytes of a connection, its close frame included, to go out.
         close_timeout: Duration = secs(2), within(millis(1), hours(1));
