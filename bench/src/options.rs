@@ -6,7 +6,7 @@ use crate::server::catalog;
 pub(crate) const USAGE: &str = "\
 usage: hollerd-bench QUESTION [--server NAME[,NAME…]|all] [--quick] [--one-core] [--no-build] [--results DIR]
 
-questions: connections fanout storm handshake slow beside echo footprint syscalls, or all
+questions: connections fanout storm handshake slow beside echo footprint syscalls memory instructions, or all
 servers:   hollerd floor batch-floor ws tokio-tungstenite fastwebsockets gorilla nchan (default: hollerd)
 
   --quick      smaller and shorter, under 15 s per question; results are named QUESTION.quick

@@ -6,6 +6,8 @@ mod echo;
 mod fanout;
 mod footprint;
 mod handshake;
+mod instructions;
+mod memory;
 mod slow;
 mod storm;
 mod strace;
@@ -46,7 +48,7 @@ struct Question {
     ask: fn(&str, &Plan, &mut Report) -> Result<(), String>,
 }
 
-const QUESTIONS: [Question; 9] = [
+const QUESTIONS: [Question; 11] = [
     Question { form: connections::FORM, ask: connections::ask },
     Question { form: fanout::FORM, ask: fanout::ask },
     Question { form: storm::FORM, ask: storm::ask },
@@ -56,6 +58,8 @@ const QUESTIONS: [Question; 9] = [
     Question { form: echo::FORM, ask: echo::ask },
     Question { form: footprint::FORM, ask: footprint::ask },
     Question { form: syscalls::FORM, ask: syscalls::ask },
+    Question { form: memory::FORM, ask: memory::ask },
+    Question { form: instructions::FORM, ask: instructions::ask },
 ];
 
 /// Asks what the options say.
@@ -121,6 +125,11 @@ fn note_faults(report: &mut Report, server: &str, case: &str, crowd: &Crowd, spe
     if spent.generator_was_the_bottleneck() {
         report.note(server, case, "the generator was the bottleneck: look at the CPU, not at the rate");
     }
+}
+
+/// Some questions are asked of the library, which only ours is.
+fn ours_alone(server: &str) -> Result<(), String> {
+    if server == "hollerd" { Ok(()) } else { Err("is not a library that runs in here".to_owned()) }
 }
 
 /// Nanoseconds as microseconds.

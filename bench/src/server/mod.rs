@@ -121,7 +121,7 @@ fn listen_lines(output: &mut ChildStdout, began: u64) -> Result<(String, u64), S
 }
 
 /// False if nothing came in time.
-fn wait_readable(file: &impl AsFd, nanoseconds: u64) -> bool {
+pub(crate) fn wait_readable(file: &impl AsFd, nanoseconds: u64) -> bool {
     let [seconds, rest] = [nanoseconds / clock::SECOND, nanoseconds % clock::SECOND].map(i64::try_from);
     let timeout = Timespec { tv_sec: seconds.unwrap_or(i64::MAX), tv_nsec: rest.unwrap_or(0) };
     poll(&mut [PollFd::new(file, PollFlags::IN)], Some(&timeout)).is_ok_and(|ready| ready > 0)
