@@ -29,11 +29,11 @@ pub(crate) struct World<'h, A: Application> {
     lines: &'h Lines,
     /// The virtual clock, in milliseconds.
     millis: u64,
-    /// The real clock, in nanoseconds.
+    /// The CPU time of this process, in nanoseconds.
     watch: fn() -> u64,
     departures: Vec<Departure>,
     gone: u64,
-    /// The longest turn since it was last asked for, in nanoseconds of the real clock.
+    /// The longest turn since it was last asked for, in nanoseconds.
     longest_turn: u64,
     /// What every listener should have heard by now.
     said: Said,
@@ -49,7 +49,7 @@ struct Said {
 
 impl<'h, A: Application> World<'h, A> {
     /// A world without peers. The settings are hollerd's own, but for what `tune` changes; there is room for all seats.
-    /// `watch` is the real clock, which is only looked at to see how long turns take.
+    /// `watch` tells the CPU time of this process, to see how long turns take.
     pub(crate) fn new(
         application: A,
         hall: &'h Hall,
