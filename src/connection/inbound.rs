@@ -130,12 +130,18 @@ impl Inbound {
         let mut taken = from;
         let mut left = most;
         if self.boundary.is_at_rest() {
-            while left > 0
-                && let Some(whole) = Whole::take(bytes, taken, self.limits.bytes)
-            {
-                taken = whole.end();
+            while left > 0 {
+                if let Some(whole) = Whole::take(bytes, taken, self.limits.bytes) {
+                    taken = whole.end();
+                    incoming.push(Incoming::Whole(whole));
+                } else if let Some(payload) = Whole::take_pong(bytes, taken) {
+                    taken = payload.end;
+                    let payload = bytes.get(payload).unwrap_or(&[]);
+                    incoming.push(Incoming::Pong(Bytes::copy_from_slice(payload)));
+                } else {
+                    break;
+                }
                 left -= 1;
-                incoming.push(Incoming::Whole(whole));
             }
             if taken == bytes.len() {
                 return (Progress::AtRest, taken);

@@ -1,6 +1,7 @@
 //! The usual message: one frame, whole, among the bytes of one read. It is unmasked where it lies and handed on from
-//! there, without a decoder and without a copy. Everything else (fragments, frames cut by the network, control frames, and
-//! whatever breaks a rule) is left to [`super::boundary`] and tungstenite.
+//! there, without a decoder and without a copy. A pong is all that most peers ever say once they are in, so it is taken the
+//! same way. Everything else (fragments, frames cut by the network, other control frames, and whatever breaks a rule) is
+//! left to [`super::boundary`] and tungstenite.
 
 use std::io::Cursor;
 use std::ops::Range;
@@ -8,7 +9,7 @@ use std::ops::Range;
 use tungstenite::protocol::frame::FrameHeader;
 
 use super::close::Ending;
-use super::frame::{Message, Opcode};
+use super::frame::{CONTROL_PAYLOAD_MAX, Message, Opcode};
 
 /// One unmasked message among received bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,18 +24,20 @@ impl Whole {
     pub fn take(bytes: &mut [u8], from: usize, most: usize) -> Option<Self> {
         const FINAL_TEXT: u8 = 0x80 | Opcode::Text as u8;
         const FINAL_BINARY: u8 = 0x80 | Opcode::Binary as u8;
-        let received = bytes.get(from..)?;
-        let first = *received.first()?;
+        let first = *bytes.get(from)?;
         if first != FINAL_TEXT && first != FINAL_BINARY {
             return None;
         }
-        let mut cursor = Cursor::new(received);
-        let (header, length) = FrameHeader::parse(&mut cursor).ok()??;
-        let start = from + usize::try_from(cursor.position()).ok()?;
-        let length = usize::try_from(length).ok().filter(|&length| length <= most)?;
-        let payload = start..start.checked_add(length)?;
-        unmask(bytes.get_mut(payload.clone())?, header.mask?);
-        Some(Self { is_text: first == FINAL_TEXT, payload })
+        Some(Self { is_text: first == FINAL_TEXT, payload: take_payload(bytes, from, most)? })
+    }
+
+    /// The same for a pong: where its payload lies, unmasked. The next frame begins at its end.
+    pub fn take_pong(bytes: &mut [u8], from: usize) -> Option<Range<usize>> {
+        const PONG: u8 = 0x80 | Opcode::Pong as u8;
+        if *bytes.get(from)? != PONG {
+            return None;
+        }
+        take_payload(bytes, from, CONTROL_PAYLOAD_MAX)
     }
 
     /// Where the next frame begins.
@@ -53,6 +56,17 @@ impl Whole {
         }
         std::str::from_utf8(payload).map(Message::Text).map_err(|_| Ending::NotUtf8)
     }
+}
+
+/// Unmasks the payload of the frame at `from`, if all of it is there and it is not too long.
+fn take_payload(bytes: &mut [u8], from: usize, most: usize) -> Option<Range<usize>> {
+    let mut cursor = Cursor::new(bytes.get(from..)?);
+    let (header, length) = FrameHeader::parse(&mut cursor).ok()??;
+    let start = from + usize::try_from(cursor.position()).ok()?;
+    let length = usize::try_from(length).ok().filter(|&length| length <= most)?;
+    let payload = start..start.checked_add(length)?;
+    unmask(bytes.get_mut(payload.clone())?, header.mask?);
+    Some(payload)
 }
 
 /// RFC 6455 section 5.3. Eight bytes at a time, which the compiler makes wider still.
@@ -101,6 +115,24 @@ mod tests {
     }
 
     #[test]
+    fn pongs_come_out_as_they_went_in_and_no_longer_than_they_may_be() {
+        for length in [0, 1, 5, 125] {
+            let mut bytes = masked(0x8a, &vec![7; length], [1, 0x80, 3, 0xff]);
+            let whole = bytes.clone();
+            for cut in 0..whole.len() {
+                assert_eq!(Whole::take_pong(&mut bytes[..cut], 0), None, "cut at {cut}");
+            }
+            assert_eq!(bytes, whole);
+            assert_eq!(Whole::take(&mut bytes, 0, 125), None);
+            let payload = Whole::take_pong(&mut bytes, 0).unwrap();
+            assert_eq!((payload.end, &bytes[payload]), (whole.len(), &vec![7; length][..]));
+        }
+        for (first, length) in [(0x8a, 126), (0x0a, 0), (0xca, 0), (0x89, 0)] {
+            assert_eq!(Whole::take_pong(&mut masked(first, &vec![7; length], [1; 4]), 0), None, "{first:x}");
+        }
+    }
+
+    #[test]
     fn text_is_checked() {
         for (payload, expected) in [("grüße".as_bytes(), Ok(Message::Text("grüße"))), (b"\xff", Err(Ending::NotUtf8))]
         {
@@ -123,6 +155,7 @@ mod tests {
         for case in cases {
             let mut bytes = case.clone();
             assert_eq!(Whole::take(&mut bytes, 0, 5), None, "{case:x?}");
+            assert_eq!(Whole::take_pong(&mut bytes, 0), None, "{case:x?}");
             assert_eq!(bytes, case);
         }
         assert_eq!(Whole::take(&mut [], 1, 5), None);
