@@ -5,6 +5,7 @@ use crate::server::catalog;
 /// How to call it.
 pub(crate) const USAGE: &str = "\
 usage: hollerd-bench QUESTION [--server NAME[,NAME…]|all] [--quick] [--one-core] [--no-build] [--results DIR]
+                     [--connections N[,N…]]
 
 questions: connections fanout storm handshake slow beside echo footprint syscalls memory instructions, or all
 servers:   hollerd floor batch-floor ws tokio-tungstenite fastwebsockets gorilla nchan (default: hollerd)
@@ -13,6 +14,7 @@ servers:   hollerd floor batch-floor ws tokio-tungstenite fastwebsockets gorilla
   --one-core   server and generator share one core
   --no-build   take the hollerd binaries as they are
   --results    where CSV and SVG go (default: bench/results)
+  --connections  how many the question connections holds (default: 1000,10000,100000,1000000)
 ";
 
 /// What was asked for.
@@ -24,6 +26,8 @@ pub(crate) struct Options {
     pub(crate) one_core: bool,
     pub(crate) build: bool,
     pub(crate) results: String,
+    /// How many connections to hold, one case after the other; nothing if the question may choose.
+    pub(crate) connections: Vec<usize>,
 }
 
 impl Options {
@@ -35,6 +39,7 @@ impl Options {
             one_core: false,
             build: true,
             results: concat!(env!("CARGO_MANIFEST_DIR"), "/results").to_owned(),
+            connections: Vec::new(),
         };
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
@@ -42,6 +47,7 @@ impl Options {
             match argument.as_str() {
                 "--server" => options.servers = servers(&value()?)?,
                 "--results" => options.results = value()?,
+                "--connections" => options.connections = counts(&value()?)?,
                 "--quick" => options.quick = true,
                 "--one-core" => options.one_core = true,
                 "--no-build" => options.build = false,
@@ -55,6 +61,14 @@ impl Options {
         }
         Ok(options)
     }
+}
+
+fn counts(list: &str) -> Result<Vec<usize>, String> {
+    let count = |text: &str| {
+        let number = text.parse().ok().filter(|&count| count > 8);
+        number.ok_or_else(|| format!("{text} is no number of connections above 8"))
+    };
+    list.split(',').map(count).collect()
 }
 
 fn servers(list: &str) -> Result<Vec<String>, String> {
@@ -83,6 +97,7 @@ mod tests {
         assert_eq!(options.servers, ["floor", "hollerd"]);
         assert!(options.quick && options.one_core && options.build);
         assert_eq!(parse("echo --server all").unwrap().servers, catalog::NAMES);
+        assert_eq!(parse("connections --connections 9,1000000").unwrap().connections, [9, 1_000_000]);
     }
 
     #[test]
@@ -93,6 +108,8 @@ mod tests {
             ("a --fast", "--fast"),
             ("a --server x", "x"),
             ("a --server", "value"),
+            ("a --connections 1000,8", "8 is no"),
+            ("a --connections many", "many is no"),
         ] {
             let error = parse(line).unwrap_err();
             assert!(error.contains(word), "{line}: {error}");

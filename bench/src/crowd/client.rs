@@ -56,6 +56,8 @@ pub(crate) struct Client {
     pub(super) serial: u32,
     /// It does not read.
     pub(super) asleep: bool,
+    /// It was pinged since everybody was asked last.
+    pub(super) pinged: bool,
     /// The server has ended its side. No event says so again, so it is read until that is seen.
     pub(super) hangup: bool,
 }
@@ -83,6 +85,7 @@ impl Client {
             began: clock::now(),
             serial,
             asleep: false,
+            pinged: false,
             hangup: false,
         })
     }

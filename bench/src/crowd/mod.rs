@@ -58,6 +58,8 @@ pub(crate) struct Crowd {
     pub(crate) arrivals: Histogram,
     /// Pings answered.
     pub(crate) pings: u64,
+    /// Connections that were pinged, each counted once, since `count_pinged_anew`.
+    pub(crate) pinged: usize,
     /// Grows with everything that happens; a run in which it stands still has stalled.
     progress: u64,
 }
@@ -80,6 +82,7 @@ impl Crowd {
             hearing: Hearing::new(door.echoes_own),
             arrivals: Histogram::new(),
             pings: 0,
+            pinged: 0,
             progress: 0,
         })
     }
@@ -97,6 +100,8 @@ impl Crowd {
     /// Lets so many more come, at most `together` at a time, and waits until they are in. Returns how many are.
     pub(crate) fn gather(&mut self, count: usize, together: usize, goal: Goal, patience: u64) -> Result<usize, String> {
         self.goal = goal;
+        // A million that doubles as it grows would be there twice for a moment.
+        self.clients.reserve_exact(count);
         let before = self.ready;
         let mut begun = 0;
         while begun < count || self.arriving > 0 {
@@ -272,6 +277,7 @@ impl Crowd {
                 frame::PING => {
                     frame::append(&mut pongs, frame::PONG, frame.payload);
                     self.pings += 1;
+                    self.pinged += usize::from(!std::mem::replace(&mut client.pinged, true));
                 }
                 frame::CLOSE => {
                     let code = frame.payload.get(..2).and_then(|code| code.try_into().ok());
@@ -306,6 +312,14 @@ impl Crowd {
             Phase::Ended(_) => {}
         }
         client.end(end);
+    }
+
+    /// From now on everybody counts as not pinged.
+    pub(crate) fn count_pinged_anew(&mut self) {
+        for client in &mut self.clients {
+            client.pinged = false;
+        }
+        self.pinged = 0;
     }
 
     /// From now on these do not read.

@@ -113,7 +113,7 @@ mod tests {
 
     fn judged(quick: bool, counts: &[f64]) -> Report {
         let mut report = Report::new(FORM);
-        let plan = Plan { quick, connections_max: 0 };
+        let plan = Plan { quick, connections_max: 0, connections: Vec::new() };
         let mut runs: Vec<Run> = counts.iter().map(|&each| Run { each, peers: 1.0, things: 7.0 }).collect();
         judge(&mut report, "hollerd", &plan, "ping", &mut runs, &Baseline::parse(KEPT).unwrap());
         report

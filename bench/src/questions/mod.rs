@@ -34,11 +34,13 @@ const TOGETHER: usize = 256;
 const OWN_FILES: usize = 64;
 
 /// How to ask.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Plan {
     quick: bool,
     /// Connections that the generator can have open.
     connections_max: usize,
+    /// How many to hold, if that was said.
+    connections: Vec<usize>,
 }
 
 /// One question.
@@ -76,7 +78,8 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
     if options.one_core {
         machine::use_one_core()?;
     }
-    let plan = Plan { quick: options.quick, connections_max: files.saturating_sub(OWN_FILES) };
+    let connections_max = files.saturating_sub(OWN_FILES);
+    let plan = Plan { quick: options.quick, connections_max, connections: options.connections.clone() };
     let mut failures = Vec::new();
     for question in questions {
         let mut report = Report::new(question.form);
