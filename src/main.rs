@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use hollerd::auth::Auth;
+use hollerd::auth::{Auth, SessionKey, mint};
 use hollerd::chat::Chat;
 use hollerd::cli::{Cli, Command, Serve};
 use hollerd::config::{self, Config, LogLevel, LogTime, Overrides};
@@ -68,7 +68,8 @@ fn run_server(serve: &Serve) -> Result<(), Problems> {
         query: config.auth.query,
         first_message: config.auth.first_message,
     };
-    let mut server = Server::bind(&config, gate, Chat::new(&config.chat)).map_err(one)?;
+    let chat = Chat::new(&config.chat, &config.history, SessionKey::new(&mint::secret().map_err(one)?));
+    let mut server = Server::bind(&config, gate, chat).map_err(one)?;
     greeting::print(&server.addresses(), config.auth.mode, door.fresh_token.as_deref());
     server.run().map_err(one)?;
     log::info!("bye");

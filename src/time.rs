@@ -44,8 +44,15 @@ impl Add<Duration> for Time {
 pub struct Now {
     /// Monotonic time, for deadlines.
     pub time: Time,
+    /// Milliseconds since 1970-01-01 UTC, for people.
+    pub unix_ms: u64,
+}
+
+impl Now {
     /// Seconds since 1970-01-01 UTC, for the `exp` and `nbf` of tokens (RFC 7519 section 2, NumericDate).
-    pub unix: u64,
+    pub const fn unix(self) -> u64 {
+        self.unix_ms / 1000
+    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod jwt;
 mod key_file;
 pub mod mint;
 mod rooms;
+mod session;
 #[cfg(test)]
 mod test_keys;
 
@@ -25,6 +26,7 @@ pub use identity::{Identity, NAME_MAX_CHARS, NameProblem, check_name};
 pub use jwt::{Description, JwtKeys, describe};
 pub use key_file::{KeyError, KeyProblem, SECRET_MIN_BYTES, hmac_secret};
 pub use rooms::{PatternProblem, ROOM_NAME_MAX_BYTES, RoomGrant, RoomPattern};
+pub use session::SessionKey;
 
 /// How the door is kept. One value per daemon, replaced as a whole when keys are reloaded.
 #[derive(Debug)]

@@ -1,26 +1,39 @@
-//! The chat: the first text message of a peer is its name and is answered with a greeting; every later one goes to all
-//! others in the room.
+//! The chat: rooms in which people hear each other, in lines of text or in JSON. Who comes first says a name and is greeted;
+//! what it says after that goes to all others in the room.
 
 use std::time::Duration;
 
-use crate::auth::check_name;
-use crate::config::{BinaryPolicy, Chat as Settings};
+use crate::auth::SessionKey;
+use crate::config::{self, BinaryPolicy};
 use crate::connection::Peer;
 use crate::engine::{Application, Arrival, Desk};
+use crate::room::Encoding;
 use crate::wire::close::Ending;
-use crate::wire::frame::{Message, printable};
+use crate::wire::frame::Message;
 use crate::wire::path::room_of;
 use crate::wire::request::Request;
 use crate::wire::response::{Refusal, Response, Status};
 use crate::wire::upgrade::TEXT_PROTOCOL;
 
+mod command;
+mod hall;
+mod json;
 mod names;
 mod page;
+pub mod protocol;
+mod repeats;
+mod text;
 
+use hall::Event;
 use names::Names;
+use repeats::Repeats;
 
-/// The longest part of a wrong name that an error text repeats, in bytes.
-const SHOWN_MAX: usize = 128;
+/// What those read who speak the text protocol.
+const TEXT: Encoding = Encoding(0);
+/// What those read who speak the JSON protocol; also what is kept as history.
+const JSON: Encoding = Encoding(1);
+/// The subprotocol of `PROTOCOL.md`.
+pub const JSON_PROTOCOL: &str = "hollerd.json";
 
 /// The chat of one server.
 #[derive(Debug)]
@@ -28,7 +41,11 @@ pub struct Chat {
     default_room: String,
     binary: BinaryPolicy,
     name_timeout: Duration,
+    announce_text: bool,
+    announce_users: usize,
     names: Names,
+    repeats: Repeats,
+    sessions: SessionKey,
     /// The line that is being put together; kept for its memory.
     line: String,
 }
@@ -42,71 +59,46 @@ pub enum Member {
     /// It has not said its name, and its token allows only this one.
     Pinned(Box<str>),
     /// It is called this.
-    Named(Box<str>),
+    Named {
+        /// The name.
+        name: Box<str>,
+        /// Its token allows no other one.
+        pinned: bool,
+    },
+    /// It was called this, until the same user came back on another connection.
+    Former(Box<str>),
 }
 
 impl Member {
     /// Its name, once it has one.
     fn name(&self) -> Option<&str> {
         match self {
-            Self::Named(name) => Some(name),
-            Self::Nameless | Self::Pinned(_) => None,
+            Self::Named { name, .. } => Some(name),
+            Self::Nameless | Self::Pinned(_) | Self::Former(_) => None,
         }
     }
 }
 
 impl Chat {
-    /// A chat without anybody in it.
-    pub fn new(settings: &Settings) -> Self {
+    /// A chat without anybody in it. `sessions` signs what people prove themselves with when they come back.
+    pub fn new(settings: &config::Chat, history: &config::History, sessions: SessionKey) -> Self {
         Self {
             default_room: settings.default_room.clone(),
             binary: settings.binary,
             name_timeout: settings.name_timeout,
+            announce_text: settings.announce_text,
+            announce_users: settings.announce_users as usize,
             names: Names::default(),
+            repeats: Repeats::new(history.messages as usize, history.age),
+            sessions,
             line: String::new(),
         }
-    }
-
-    /// The first message: a name, or a reason why it cannot be one and another try.
-    fn name(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, wish: &str) {
-        let wish = wish.trim();
-        match self.take_name(desk, peer, wish) {
-            Ok(()) => {
-                desk.set_deadline(peer, None);
-                desk.send(peer, Message::Text(&format!("hello {wish}")));
-            }
-            Err(problem) => desk.send(peer, Message::Text(&format!("error: {problem}"))),
-        }
-    }
-
-    fn take_name(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, wish: &str) -> Result<(), String> {
-        if let Some(Member::Pinned(name)) = desk.data(peer)
-            && **name != *wish
-        {
-            return Err(format!("your token is for \"{name}\""));
-        }
-        check_name(wish).map_err(|_| name_problem(wish))?;
-        let Some(room) = desk.room(peer) else { return Ok(()) };
-        if !self.names.take(room, wish, peer, |other| desk.data(other).and_then(Member::name)) {
-            return Err(format!("name \"{wish}\" is in use, send another"));
-        }
-        if let Some(member) = desk.data_mut(peer) {
-            *member = Member::Named(wish.into());
-        }
-        Ok(())
-    }
-
-    fn say(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, text: &str) {
-        let Some(name) = desk.data(peer).and_then(Member::name) else { return };
-        self.line.clear();
-        self.line.extend([name, ": ", text]);
-        desk.broadcast_others(peer, Message::Text(&self.line));
     }
 
     fn binary(&self, desk: &mut Desk<'_, Member>, peer: Peer, bytes: &[u8]) {
         match (self.binary, desk.data(peer)) {
             (BinaryPolicy::Refuse, _) => desk.end(peer, Ending::BinaryRefused),
-            (BinaryPolicy::Relay, Some(Member::Named(_))) => desk.broadcast_others(peer, Message::Binary(bytes)),
+            (BinaryPolicy::Relay, Some(Member::Named { .. })) => desk.broadcast_others(peer, Message::Binary(bytes)),
             (BinaryPolicy::Relay, _) => desk.send(peer, Message::Text("error: send your name first, as text")),
         }
     }
@@ -115,7 +107,17 @@ impl Chat {
 impl Application for Chat {
     type Data = Member;
 
-    const PROTOCOLS: &'static [&'static str] = &[TEXT_PROTOCOL];
+    const PROTOCOLS: &'static [&'static str] = &[TEXT_PROTOCOL, JSON_PROTOCOL];
+
+    const HISTORY: Option<Encoding> = Some(JSON);
+
+    fn encoding(protocol: Option<&str>) -> Encoding {
+        if protocol == Some(JSON_PROTOCOL) { JSON } else { TEXT }
+    }
+
+    fn token_accepted(protocol: Option<&str>) -> &'static str {
+        if protocol == Some(JSON_PROTOCOL) { r#"{"type":"ok"}"# } else { "ok" }
+    }
 
     fn room_for(&self, path: &str) -> Result<String, Refusal> {
         match room_of(path, &self.default_room)? {
@@ -133,13 +135,17 @@ impl Application for Chat {
         if let (Some(name), Some(member)) = (arrival.identity.name, desk.data_mut(peer)) {
             *member = Member::Pinned(name.into());
         }
+        if Self::encoding(arrival.protocol) == JSON {
+            // What is said before its name would come again when it resumes.
+            desk.set_listening(peer, false);
+        }
     }
 
     fn message(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, message: Message<'_>) {
-        match (message, desk.data(peer)) {
-            (Message::Text(text), Some(Member::Named(_))) => self.say(desk, peer, text),
-            (Message::Text(wish), _) => self.name(desk, peer, wish),
-            (Message::Binary(bytes), _) => self.binary(desk, peer, bytes),
+        match message {
+            Message::Text(object) if desk.encoding(peer) == Some(JSON) => self.hear_object(desk, peer, object),
+            Message::Text(line) => self.hear_line(desk, peer, line),
+            Message::Binary(bytes) => self.binary(desk, peer, bytes),
         }
     }
 
@@ -148,28 +154,18 @@ impl Application for Chat {
     }
 
     fn closed(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, _ending: &Ending) {
-        let (Some(room), Some(Member::Named(name))) = (desk.room(peer), desk.data(peer)) else { return };
-        self.names.give_back(room, name, peer);
+        let (Some(room), Some(Member::Named { name, .. })) = (desk.room(peer), desk.data(peer)) else { return };
+        let name = name.clone();
+        self.names.give_back(room, &name, peer);
+        self.announce(desk, room, Some(peer), Event::Left(&name));
     }
 
     fn label<'d>(&self, member: &'d Member) -> Option<&'d str> {
-        member.name()
+        match member {
+            Member::Named { name, .. } | Member::Former(name) => Some(name),
+            Member::Nameless | Member::Pinned(_) => None,
+        }
     }
-}
-
-/// What is wrong with a name, for the one who sent it.
-fn name_problem(name: &str) -> String {
-    let length = name.chars().count();
-    if length == 0 {
-        return "a name cannot be empty, send another".to_owned();
-    }
-    if length > crate::auth::NAME_MAX_CHARS {
-        return format!(
-            "a name has at most {} characters, yours has {length}, send another",
-            crate::auth::NAME_MAX_CHARS
-        );
-    }
-    format!("a name cannot hold control characters, as \"{}\" does, send another", printable(name, SHOWN_MAX))
 }
 
 #[cfg(test)]
@@ -178,17 +174,10 @@ mod tests {
 
     #[test]
     fn paths_lead_to_rooms() {
-        let chat = Chat::new(&Settings::default());
+        let chat = Chat::new(&config::Chat::default(), &config::History::default(), SessionKey::new(b"test"));
         assert_eq!(chat.room_for("/ws").unwrap(), "lobby");
         assert_eq!(chat.room_for("/ws/dev").unwrap(), "dev");
         assert_eq!(chat.room_for("/").unwrap_err().status(), Status::NotFound);
         assert_eq!(chat.room_for("/ws/..").unwrap_err().status(), Status::BadRequest);
-    }
-
-    #[test]
-    fn a_wrong_name_is_told_what_is_wrong() {
-        assert!(name_problem("").contains("empty"));
-        assert!(name_problem(&"x".repeat(33)).contains("yours has 33"));
-        assert!(name_problem("a\u{7}b").contains("\\u{7}"));
     }
 }

@@ -39,6 +39,19 @@ impl Names {
         true
     }
 
+    /// Who has `name` in a room.
+    pub(super) fn find<'n>(&self, room: RoomId, name: &str, name_of: impl Fn(Peer) -> Option<&'n str>) -> Option<Peer> {
+        let hash = self.seed.hash_one(name);
+        let segments = self.rooms.get(&room)?;
+        let names = segments.tables.get(place_of(hash, segments.tables.len()))?;
+        names.find(hash, |&other| name_of(other) == Some(name)).copied()
+    }
+
+    /// How many names are in use in a room.
+    pub(super) fn count(&self, room: RoomId) -> usize {
+        self.rooms.get(&room).map_or(0, |segments| segments.len)
+    }
+
     /// Makes the name of `peer` free again.
     pub(super) fn give_back(&mut self, room: RoomId, name: &str, peer: Peer) {
         let Some(segments) = self.rooms.get_mut(&room) else { return };

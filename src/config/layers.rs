@@ -302,6 +302,7 @@ mod tests {
             "[chat] default_room" => "\"hall\"",
             "[chat] binary" => "\"relay\"",
             "[limits] unread" => "\"512KiB\"",
+            "[history] age" => "\"11m\"",
             _ => "",
         };
         if !by_name.is_empty() {
@@ -384,7 +385,8 @@ mod tests {
     fn numbers_that_fit_no_type_are_out_of_bounds() {
         for setting in SETTINGS.iter().filter(|setting| setting.bounds().is_some()) {
             let endless = "9".repeat(40);
-            let is_duration = setting.show(&Config::default()).ends_with("s\"");
+            let shown = setting.show(&Config::default());
+            let is_duration = ["s\"", "m\"", "h\""].iter().any(|unit| shown.ends_with(unit));
             let text = if is_duration { format!("{endless}h") } else { endless };
             let env = [(setting.env_name(), text)];
             let env = env.iter().map(|(n, t)| (n.as_str(), t.as_str())).collect::<Vec<_>>();

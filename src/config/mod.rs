@@ -29,7 +29,7 @@ pub use layers::Overrides;
 pub use quantity::{parse_duration, parse_size, show_duration, show_size};
 pub use rules::Rule;
 pub use sample::sample;
-pub use settings::{Auth, Chat, Config, Heartbeat, Limits, Log, SECTIONS, SETTINGS, Shutdown};
+pub use settings::{Auth, Chat, Config, Heartbeat, History, Limits, Log, SECTIONS, SETTINGS, Shutdown};
 pub use table::{Section, Setting};
 
 /// Reads a configuration file for [`Config::load`].

@@ -28,6 +28,8 @@ pub enum Rule {
     Unread(usize, usize),
     /// A room's log (first number, bytes) is shorter than twice `unread`.
     RoomLog(usize, usize),
+    /// The history of a room (first number, bytes) may take more than half of `unread`.
+    History(usize, usize),
 }
 
 impl Rule {
@@ -54,6 +56,8 @@ impl Rule {
         let (message, unread, room_log) = (limits.message, limits.unread, limits.room_log);
         claim(unread < message, Self::Unread(message, unread));
         claim(room_log < unread.saturating_mul(2), Self::RoomLog(room_log, unread));
+        let history = config.history.bytes;
+        claim(config.history.messages > 0 && history > unread / 2, Self::History(history, unread));
         broken
     }
 
@@ -68,6 +72,7 @@ impl Rule {
             Self::MessageBurst => &[("limits", "message_burst"), ("limits", "messages_per_second")],
             Self::Unread(..) => &[("limits", "unread"), ("limits", "message")],
             Self::RoomLog(..) => &[("limits", "room_log"), ("limits", "unread")],
+            Self::History(..) => &[("history", "bytes"), ("limits", "unread")],
         }
     }
 }
@@ -111,6 +116,12 @@ impl fmt::Display for Rule {
                 "[limits] room_log ({}) must be at least twice unread ({}); raise it or lower \
                  unread",
                 show_size(*room_log),
+                show_size(*unread)
+            ),
+            Self::History(bytes, unread) => write!(
+                f,
+                "[history] bytes ({}) must be at most half of [limits] unread ({}); lower it or raise unread",
+                show_size(*bytes),
                 show_size(*unread)
             ),
         }

@@ -77,6 +77,30 @@ settings! {
 
         /// Time from being admitted to having a name. Who has none by then is closed with 4408.
         name_timeout: Duration = secs(30), within(millis(1), hours(24));
+
+        /// Tell users of the text protocol who joins, leaves and changes the name. Users of the JSON
+        /// protocol are told in any case.
+        announce_text: bool = false, any();
+
+        /// Users of a room beyond which nobody is told any more who joins and leaves: in a crowd each
+        /// name would go to each other. 0 means never.
+        announce_users: u32 = 1000, within(0, CONNECTIONS_MAX);
+    }
+
+    /// What is kept of a room's messages for users of the JSON protocol who come back, or who come
+    /// new and ask.
+    history: History {
+        /// Messages of a room that are kept. 0 keeps none: then nobody can resume.
+        messages: u32 = 200, within(0, 1_000_000);
+
+        /// Bytes that they may take, for each room. At most half of limits.unread.
+        bytes: usize = 64 * KIB, within(KIB, 64 * MIB);
+
+        /// Age beyond which a message is forgotten; also how long an empty room remembers.
+        age: Duration = minutes(10), within(secs(1), hours(24));
+
+        /// Bytes that the rooms in which nobody is may take, all together. The oldest go first.
+        empty_rooms: usize = 16 * MIB, within(0, GIB);
     }
 
     /// How the server finds out who is gone.
@@ -203,6 +227,10 @@ const fn millis(n: u64) -> Duration {
 
 const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
+}
+
+const fn minutes(n: u64) -> Duration {
+    secs(n.saturating_mul(60))
 }
 
 const fn hours(n: u64) -> Duration {

@@ -40,9 +40,9 @@ pub struct Peer {
 /// Where a connection sits in its room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seat {
-    /// The room's key.
-    pub room: u32,
-    /// The position in the room's list of members.
+    /// The key of the audience that it is part of.
+    pub audience: u32,
+    /// The position in the audience's list of members.
     pub index: u32,
 }
 

@@ -21,6 +21,8 @@ pub struct Walk {
     pub mid_frame: bool,
     /// Nothing more may be sent.
     pub finished: bool,
+    /// What is said in the room is not for it, for now.
+    pub deaf: bool,
 }
 
 /// Where the next bytes come from.
@@ -45,12 +47,12 @@ struct Ahead {
 impl Walk {
     /// A reader that has seen everything up to `position`.
     pub fn new(reader: u32, position: u64) -> Self {
-        Self { cursor: position, own_until: 0, reader, mid_frame: false, finished: false }
+        Self { cursor: position, own_until: 0, reader, mid_frame: false, finished: false, deaf: false }
     }
 
     /// True when there is something to send.
     pub fn has_more(&mut self, outbox: Option<&Outbox>, log: &Log) -> bool {
-        if outbox.is_none() && self.cursor >= self.own_until {
+        if outbox.is_none() && self.cursor >= self.own_until && !self.deaf {
             return self.cursor < log.end() && !self.finished;
         }
         self.next(outbox, log, Ahead::default()).is_some_and(|(_, bytes)| !bytes.is_empty())
@@ -108,6 +110,9 @@ impl Walk {
     fn next<'a>(&mut self, outbox: Option<&'a Outbox>, log: &'a Log, ahead: Ahead) -> Option<(Lane, &'a [u8])> {
         if self.finished {
             return None;
+        }
+        if self.deaf && !self.mid_frame {
+            self.cursor = log.end();
         }
         if self.mid_frame {
             let end = log.frame_end(self.cursor).unwrap_or(self.cursor);
@@ -169,7 +174,7 @@ mod tests {
     const NOW: Time = Time::START;
 
     fn say(log: &mut Log, text: &str, sender: u32) -> u64 {
-        log.append(Message::Text(text), sender, NOW)
+        log.append(Message::Text(text), sender, 0, NOW)
     }
 
     /// Everything that the walk gives, when the socket takes `step` bytes at a time.
@@ -247,6 +252,23 @@ mod tests {
         walk.own_until = say(&mut log, "mine", ME);
         assert!(!walk.has_more(None, &log));
         assert_eq!(walk.cursor, log.end());
+    }
+
+    #[test]
+    fn who_is_deaf_gets_only_what_is_for_it_alone() {
+        let mut log = Log::default();
+        let mut outbox = Outbox::default();
+        let mut walk = Walk::new(ME, 0);
+        walk.deaf = true;
+        say(&mut log, "one", OTHER);
+        outbox.push(Opcode::Text, b"hello", log.end(), NOW);
+        say(&mut log, "two", OTHER);
+        assert_eq!(unframe(&drain(walk, outbox, &log, 1)), ["hello"]);
+        assert!(!walk.has_more(None, &log));
+        assert_eq!(walk.cursor, log.end());
+        walk.deaf = false;
+        say(&mut log, "three", OTHER);
+        assert_eq!(unframe(&drain(walk, Outbox::default(), &log, 9)), ["three"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::desk::Desk;
 use super::rooms::RoomId;
 use crate::auth::Identity;
 use crate::connection::Peer;
+use crate::room::Encoding;
 use crate::wire::close::Ending;
 use crate::wire::frame::Message;
 use crate::wire::request::Request;
@@ -20,6 +21,19 @@ pub trait Application {
 
     /// The subprotocols it speaks (RFC 6455 section 1.9); the first offered one that is in here is selected.
     const PROTOCOLS: &'static [&'static str] = &[];
+
+    /// The encoding that is kept as a room's history, if the configuration wants one; see [`Desk::replay`].
+    const HISTORY: Option<Encoding> = None;
+
+    /// Which encoding those read who selected `protocol`.
+    fn encoding(_protocol: Option<&str>) -> Encoding {
+        Encoding(0)
+    }
+
+    /// How somebody is told that the token in its first message is good.
+    fn token_accepted(_protocol: Option<&str>) -> &'static str {
+        "ok"
+    }
 
     /// Which room a path leads to.
     ///

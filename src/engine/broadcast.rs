@@ -15,7 +15,7 @@ const SLICE: usize = 256;
 const PASS_SHARE: usize = 4;
 
 impl<S: Stream, A: Application> Engine<S, A> {
-    /// Visits members of rooms with news until the budget of this turn is used up or everybody was visited.
+    /// Visits members of audiences with news until the budget of this turn is used up or everybody was visited.
     pub fn broadcast(&mut self, now: Now) {
         self.hub.now = now;
         let most = self.hub.limits.turn_writes as usize;
@@ -23,24 +23,24 @@ impl<S: Stream, A: Application> Engine<S, A> {
         let share = most.saturating_sub(self.hub.unflushed.len()).max(most.div_ceil(PASS_SHARE));
         let mut finished = 0;
         while finished < self.hub.rooms.passing.len() && visits > 0 && self.hub.visited.len() < share {
-            let Some(room) = self.hub.rooms.passing.pop_front() else { break };
+            let Some(audience) = self.hub.rooms.passing.pop_front() else { break };
             let slice = SLICE.min(visits).min(share - self.hub.visited.len());
-            let visited = self.visit_slice(room, slice);
+            let visited = self.visit_slice(audience, slice);
             visits -= visited.min(visits);
             finished = if visited < slice { finished + 1 } else { 0 };
-            self.hub.rooms.passing.push_back(room);
+            self.hub.rooms.passing.push_back(audience);
         }
         self.settle();
     }
 
     /// Visits up to `most` members and returns how many that were.
-    fn visit_slice(&mut self, room: u32, most: usize) -> usize {
-        let Some(entry) = self.hub.rooms.get_mut(room) else { return 0 };
+    fn visit_slice(&mut self, audience: u32, most: usize) -> usize {
+        let Some(entry) = self.hub.rooms.audience_mut(audience) else { return 0 };
         entry.begin_pass();
         let places = entry.advance_pass(most);
         let visited = places.len();
         for place in places {
-            let member = self.hub.rooms.get(room).and_then(|entry| entry.members().get(place)).copied();
+            let member = self.hub.rooms.audience(audience).and_then(|entry| entry.members().get(place)).copied();
             if let Some(peer) = member.and_then(|member| self.hub.peer_at(member)) {
                 self.visit(peer);
             }
@@ -102,18 +102,21 @@ impl<S: Stream, A: Application> Engine<S, A> {
         if !connection.is_open() && connection.unread(self.hub.rooms.log(connection.seat)) == 0 {
             return;
         }
-        if let Some(room) = connection.seat.and_then(|seat| self.hub.rooms.get_mut(seat.room)) {
-            room.note_cursor(cursor);
+        if let Some(audience) = connection.seat.and_then(|seat| self.hub.rooms.audience_mut(seat.audience)) {
+            audience.note_cursor(cursor);
         }
     }
 
     /// After the writes of this turn: ends the passes that came through, and forgets what everybody has.
     pub(super) fn settle_passes(&mut self) {
+        let now = self.hub.now.time;
         for _ in 0..self.hub.rooms.passing.len() {
-            let Some(room) = self.hub.rooms.passing.pop_front() else { break };
-            let Some(entry) = self.hub.rooms.get_mut(room) else { continue };
-            if entry.settle_pass() {
-                self.hub.rooms.passing.push_back(room);
+            let Some(audience) = self.hub.rooms.passing.pop_front() else { break };
+            let Some(encoding) = self.hub.rooms.audience(audience).map(|entry| entry.encoding) else { continue };
+            let retention = self.hub.rooms.retention(encoding);
+            let Some(entry) = self.hub.rooms.audience_mut(audience) else { continue };
+            if entry.settle_pass(retention, now) {
+                self.hub.rooms.passing.push_back(audience);
             } else {
                 entry.queued = false;
             }

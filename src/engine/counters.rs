@@ -29,7 +29,7 @@ pub struct Counters {
     pub cut: u64,
     /// Messages received.
     pub messages_in: u64,
-    /// Messages appended to a room's log.
+    /// Messages said in a room, in however many encodings.
     pub broadcasts: u64,
     /// Writes to sockets.
     pub writes: u64,

@@ -7,6 +7,8 @@ use std::time::Duration;
 use super::hub::Hub;
 use super::rooms::RoomId;
 use crate::connection::Peer;
+use crate::room::Encoding;
+use crate::room::log::Log;
 use crate::time::{Now, Time};
 use crate::wire::close::{Ending, is_sendable};
 use crate::wire::frame::{self, Message};
@@ -45,6 +47,88 @@ impl<'a, D> Desk<'a, D> {
         }
     }
 
+    /// The encoding in which a peer reads what is said in its room.
+    pub fn encoding(&self, peer: Peer) -> Option<Encoding> {
+        let seat = self.hub.get(peer)?.seat;
+        self.hub.rooms.audience_at(seat).map(|audience| audience.encoding)
+    }
+
+    /// Whether a peer gets what is said in its room. A peer that listens again hears what is said from then on.
+    pub fn set_listening(&mut self, peer: Peer, listens: bool) {
+        let hub = &mut *self.hub;
+        let Some(connection) = hub.connections.get_mut(peer.index as usize).filter(|other| other.peer == peer) else {
+            return;
+        };
+        // What it has missed until now is behind it, whoever has looked at it last.
+        let _ = connection.has_more(hub.rooms.log(connection.seat));
+        connection.walk.deaf = !listens;
+    }
+
+    /// True if somebody in this room reads this encoding, or has read it and it is kept.
+    pub fn has_readers(&self, room: RoomId, encoding: Encoding) -> bool {
+        self.hub.rooms.get(room.0).is_some_and(|room| room.audiences.get(encoding.index()).is_some_and(Option::is_some))
+    }
+
+    /// Says something, in one encoding, to those in a room who read that, but not to `except`. It is also kept for those who
+    /// come later, if this encoding is the history. Nothing happens if nobody reads it and it is not kept.
+    pub fn broadcast_encoded(&mut self, room: RoomId, encoding: Encoding, except: Option<Peer>, message: Message<'_>) {
+        self.hub.broadcast_encoded(room.0, encoding, except, message);
+    }
+
+    /// True if somebody reads this encoding in this room, or it is kept for later.
+    pub fn is_read(&mut self, room: RoomId, encoding: Encoding) -> bool {
+        self.hub.rooms.readers(room.0, encoding).is_some()
+    }
+
+    /// The number of the next message of a room: what is said from now on belongs to it. The first one is 1.
+    pub fn next_number(&mut self, room: RoomId) -> u64 {
+        let Some(room) = self.hub.rooms.get_mut(room.0) else { return 0 };
+        room.said += 1;
+        self.hub.counters.broadcasts += 1;
+        room.said
+    }
+
+    /// The number of the newest message of a room; 0 if nothing was said yet.
+    pub fn number(&self, room: RoomId) -> u64 {
+        self.hub.rooms.get(room.0).map_or(0, |room| room.said)
+    }
+
+    /// Tells a room from those that had the same name before it; the numbers begin anew with each.
+    pub fn epoch(&self, room: RoomId) -> u64 {
+        self.hub.rooms.get(room.0).map_or(0, |room| room.epoch)
+    }
+
+    /// What [`Desk::replay`] could send of a room's history now: the number of the oldest message, or one above the newest
+    /// if there is none.
+    pub fn oldest_kept(&mut self, room: RoomId) -> u64 {
+        self.hub.rooms.trim_history(room.0, self.hub.now.time);
+        let number = self.number(room);
+        let kept = self.hub.rooms.history_log(room.0).map_or(number, Log::forgotten);
+        kept.min(number) + 1
+    }
+
+    /// Sends what is kept of the history of a peer's room behind message `number` to it, in the encoding that is kept,
+    /// behind everything that was said to the peer before. What was said between the messages comes with them.
+    pub fn replay(&mut self, peer: Peer, number: u64) {
+        let hub = &mut *self.hub;
+        let now = hub.now.time;
+        let Some(room) = hub.get(peer).and_then(|connection| hub.rooms.room_at(connection.seat)) else { return };
+        hub.rooms.trim_history(room.0, now);
+        let Some(log) = hub.rooms.history_log(room.0) else { return };
+        let mut bytes = Vec::new();
+        let mut position = log.position_after(number);
+        while position < log.end() {
+            let run = log.run(position);
+            bytes.extend_from_slice(run);
+            position += run.len().max(1) as u64;
+        }
+        let Some(connection) = hub.connections.get_mut(peer.index as usize) else { return };
+        // All of it is one piece, and who has not been sent it yet is not heard: so it is not limited by `limits.outbox`.
+        let after = hub.rooms.log(connection.seat).end();
+        connection.outbox.get_or_insert_default().push_raw(&bytes, after, now);
+        hub.queue_flush(peer);
+    }
+
     /// Says something to everybody on this server, in whatever room.
     pub fn broadcast_everywhere(&mut self, message: Message<'_>) {
         let rooms: Vec<RoomId> = self.hub.rooms.iter().map(|(id, _)| id).collect();
@@ -73,19 +157,20 @@ impl<'a, D> Desk<'a, D> {
         let hub = &mut *self.hub;
         let connection =
             hub.connections.get_mut(peer.index as usize).filter(|other| other.peer == peer && other.is_open())?;
-        let old = connection.seat?;
-        connection.carry_over(hub.rooms.log(Some(old)), hub.now.time);
+        let old = connection.seat;
+        let encoding = hub.rooms.audience_at(old)?.encoding;
+        connection.carry_over(hub.rooms.log(old), hub.now.time);
         let waiting = connection.outbox.as_ref().map_or(0, |outbox| outbox.bytes());
-        if let Some(left) = hub.rooms.get_mut(old.room) {
+        if let Some(left) = hub.rooms.room_at(old).and_then(|old| hub.rooms.get_mut(old.0)) {
             left.open -= 1;
         }
         hub.stand_up(peer);
-        let seat = hub.sit_down(peer, room)?;
+        let seat = hub.sit_down(peer, room, encoding)?;
         if waiting > hub.limits.outbox {
             hub.end(peer, Ending::OutboxFull { most: hub.limits.outbox });
         }
         hub.queue_flush(peer);
-        Some(RoomId(seat.room))
+        hub.rooms.room_at(Some(seat))
     }
 
     /// Ends a connection with a code of the application's choice (3000–4999, or one of the registered ones) and a text of
@@ -132,7 +217,7 @@ impl<'a, D> Desk<'a, D> {
 
     /// The room a peer is in.
     pub fn room(&self, peer: Peer) -> Option<RoomId> {
-        self.hub.get(peer)?.seat.map(|seat| RoomId(seat.room))
+        self.hub.rooms.room_at(self.hub.get(peer)?.seat)
     }
 
     /// A room's name.
@@ -161,8 +246,9 @@ impl<'a, D> Desk<'a, D> {
 
     /// Everybody in a room.
     pub fn peers_in(&self, room: RoomId) -> impl Iterator<Item = Peer> {
-        let members = self.hub.rooms.get(room.0).map_or(&[][..], |room| room.members());
-        members.iter().filter_map(|&member| self.hub.peer_at(member)).filter(|&peer| self.is_open(peer))
+        let audiences = self.hub.rooms.audiences_of(room.0).filter_map(|audience| self.hub.rooms.audience(audience));
+        let members = audiences.flat_map(|audience| audience.members());
+        members.filter_map(|&member| self.hub.peer_at(member)).filter(|&peer| self.is_open(peer))
     }
 
     /// How many peers there are.

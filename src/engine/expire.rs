@@ -24,6 +24,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
     pub fn expire(&mut self, now: Now) {
         self.hub.now = now;
         self.drain_step();
+        self.hub.rooms.expire(now.time);
         let mut due = std::mem::take(&mut self.due);
         self.hub.wheel.expire(now.time, self.hub.limits.turn_writes as usize, &mut due);
         for index in due.drain(..) {

@@ -68,7 +68,7 @@ impl Gate {
         };
         let identity = self
             .auth
-            .check(&credential.token, self.token_max, now.unix)
+            .check(&credential.token, self.token_max, now.unix())
             .map_err(|denial| Refusal::new(Status::Unauthorized, denial.to_string()))?;
         if !identity.may_enter(room) {
             return Err(Refusal::new(Status::Forbidden, Ending::RoomForbidden.reason().into_owned()));
@@ -79,7 +79,7 @@ impl Gate {
     pub(super) fn check_first_message(&self, token: &str, room: &str, now: Now) -> Result<Identity, Ending> {
         let identity = self
             .auth
-            .check(token.trim(), self.token_max, now.unix)
+            .check(token.trim(), self.token_max, now.unix())
             .map_err(|denial| Ending::TokenRefused(denial.to_string()))?;
         if identity.may_enter(room) { Ok(identity) } else { Err(Ending::RoomForbidden) }
     }

@@ -7,10 +7,12 @@ use std::net::{IpAddr, SocketAddr};
 use slab::Slab;
 
 use super::counters::Counters;
-use super::rooms::Rooms;
+use super::rooms::{History, Rooms};
 use crate::config::{Heartbeat, Limits};
 use crate::connection::phase::{Phase, Stage};
 use crate::connection::{Connection, Peer, Seat};
+use crate::room::Encoding;
+use crate::room::log::NO_SENDER;
 use crate::time::{Now, Time};
 use crate::timer_wheel::TimerWheel;
 use crate::wire::close::Ending;
@@ -57,15 +59,15 @@ pub(super) struct Hub<D> {
 }
 
 impl<D> Hub<D> {
-    pub(super) fn new(limits: Limits, heartbeat: Heartbeat) -> Self {
+    pub(super) fn new(limits: Limits, heartbeat: Heartbeat, history: Option<History>, seed: u64) -> Self {
         Self {
             connections: Slab::new(),
-            rooms: Rooms::default(),
+            rooms: Rooms::new(history, seed),
             wheel: TimerWheel::new(),
             limits,
             heartbeat,
             counters: Counters::default(),
-            now: Now { time: Time::START, unix: 0 },
+            now: Now { time: Time::START, unix_ms: 0 },
             runnable: VecDeque::new(),
             visited: Vec::new(),
             unflushed: VecDeque::new(),
@@ -167,7 +169,7 @@ impl<D> Hub<D> {
     }
 
     /// Lets a connection whose token is good into a room. The application is to be told by the caller.
-    pub(super) fn admit(&mut self, peer: Peer, room: &str, until: Time) -> Option<Seat> {
+    pub(super) fn admit(&mut self, peer: Peer, room: &str, encoding: Encoding, until: Time) -> Option<Seat> {
         self.leave_pending(peer);
         let connection = self.connections.get_mut(peer.index as usize)?;
         connection.phase = Phase::Open;
@@ -175,19 +177,20 @@ impl<D> Hub<D> {
         connection.owed.close_event = true;
         self.open += 1;
         self.counters.admitted += 1;
-        let seat = self.sit_down(peer, room)?;
+        let seat = self.sit_down(peer, room, encoding)?;
         self.rearm(peer);
         Some(seat)
     }
 
     /// Gives a connection a seat in a room, from whose next message on it will hear everything.
-    pub(super) fn sit_down(&mut self, peer: Peer, room: &str) -> Option<Seat> {
-        let seat = self.rooms.enter(room, peer.index);
-        let room = self.rooms.get_mut(seat.room)?;
-        room.open += 1;
+    pub(super) fn sit_down(&mut self, peer: Peer, room: &str, encoding: Encoding) -> Option<Seat> {
+        let seat = self.rooms.enter(room, encoding, peer.index);
+        let room = self.rooms.room_at(Some(seat))?;
+        self.rooms.get_mut(room.0)?.open += 1;
+        let end = self.rooms.log(Some(seat)).end();
         let connection = self.connections.get_mut(peer.index as usize)?;
         connection.seat = Some(seat);
-        connection.walk.cursor = room.log.end();
+        connection.walk.cursor = end;
         connection.walk.own_until = 0;
         Some(seat)
     }
@@ -196,30 +199,33 @@ impl<D> Hub<D> {
     pub(super) fn stand_up(&mut self, peer: Peer) {
         self.set_behind(peer, false);
         let Some(seat) = self.get_mut(peer).and_then(|connection| connection.seat.take()) else { return };
-        let Some(room) = self.rooms.get_mut(seat.room) else { return };
-        for moved in room.leave(seat.index).into_iter().flatten() {
+        for moved in self.rooms.leave(seat, self.now.time).into_iter().flatten() {
             let moved_seat = self.connections.get_mut(moved.member as usize).and_then(|other| other.seat.as_mut());
             if let Some(moved_seat) = moved_seat {
                 moved_seat.index = moved.to;
             }
         }
-        self.rooms.remove_if_empty(seat.room);
     }
 
-    /// Keeps the count of those who have not been sent everything; with the last of them the room's log can go.
+    /// Keeps the count of those who have not been sent everything; with the last of them the log can go.
     pub(super) fn set_behind(&mut self, peer: Peer, behind: bool) {
         let Some(connection) = self.connections.get_mut(peer.index as usize) else { return };
         let before = std::mem::replace(&mut connection.counted.behind, behind);
-        let Some(room) = connection.seat.and_then(|seat| self.rooms.get_mut(seat.room)) else { return };
-        match (before, behind) {
-            (false, true) => room.behind += 1,
-            (true, false) => {
-                room.behind -= 1;
-                if room.behind == 0 {
-                    room.release_log();
-                }
-            }
-            (true, true) | (false, false) => {}
+        if before == behind {
+            return;
+        }
+        let Some(seat) = connection.seat else { return };
+        let now = self.now.time;
+        let Some(encoding) = self.rooms.audience(seat.audience).map(|audience| audience.encoding) else { return };
+        let retention = self.rooms.retention(encoding);
+        let Some(audience) = self.rooms.audience_mut(seat.audience) else { return };
+        if behind {
+            audience.behind += 1;
+            return;
+        }
+        audience.behind -= 1;
+        if audience.behind == 0 {
+            audience.release_log(retention, now);
         }
     }
 
@@ -239,15 +245,44 @@ impl<D> Hub<D> {
         }
     }
 
-    /// Appends a message to a room's log, to be stepped over by `except`.
+    /// Appends a message to the log of each of a room's audiences, to be stepped over by `except`.
     pub(super) fn broadcast(&mut self, room: u32, except: Option<Peer>, message: Message<'_>) {
-        let Some(entry) = self.rooms.get_mut(room) else { return };
-        let sender = except.map_or(crate::room::log::NO_SENDER, |peer| peer.index);
-        let end = entry.log.append(message, sender, self.now.time);
         self.counters.broadcasts += 1;
-        self.rooms.queue_pass(room);
+        for audience in self.rooms.audiences_of(room) {
+            self.append(audience, except, message);
+        }
+    }
+
+    /// As [`Hub::broadcast`], for those who read `encoding`.
+    pub(super) fn broadcast_encoded(
+        &mut self,
+        room: u32,
+        encoding: Encoding,
+        except: Option<Peer>,
+        message: Message<'_>,
+    ) {
+        if let Some(audience) = self.rooms.readers(room, encoding) {
+            self.append(audience, except, message);
+        }
+    }
+
+    fn append(&mut self, audience: u32, except: Option<Peer>, message: Message<'_>) {
+        // Who is stepped over reads this log. Elsewhere somebody else could have that place.
+        let except = except.filter(|&peer| {
+            let seat = self.get(peer).and_then(|connection| connection.seat);
+            seat.is_some_and(|seat| seat.audience == audience)
+        });
+        let Some(room) = self.rooms.audience(audience).map(|entry| entry.room) else { return };
+        let Some((said, is_empty)) = self.rooms.get(room).map(|room| (room.said, room.empty.is_some())) else { return };
+        let Some(entry) = self.rooms.audience_mut(audience) else { return };
+        let sender = except.map_or(NO_SENDER, |peer| peer.index);
+        let end = entry.log.append(message, sender, said, self.now.time);
+        self.rooms.queue_pass(audience);
         if let Some(connection) = except.and_then(|peer| self.get_mut(peer)) {
             connection.walk.own_until = end;
+        }
+        if is_empty {
+            self.rooms.leave_empty(room, self.now.time);
         }
     }
 
@@ -309,8 +344,8 @@ impl<D> Hub<D> {
     fn leave_open(&mut self, peer: Peer) {
         self.open -= 1;
         let Some(connection) = self.get(peer) else { return };
-        let seat = connection.seat;
-        if let Some(room) = seat.and_then(|seat| self.rooms.get_mut(seat.room)) {
+        let room = self.rooms.room_at(connection.seat);
+        if let Some(room) = room.and_then(|room| self.rooms.get_mut(room.0)) {
             room.open -= 1;
         }
         self.departed.push_back(peer);

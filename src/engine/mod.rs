@@ -6,7 +6,7 @@
 
 use std::net::SocketAddr;
 
-use crate::config::{Heartbeat, Limits, Shutdown};
+use crate::config::{self, Heartbeat, Limits, Shutdown};
 use crate::connection::inbound::{InboundPool, Incoming};
 use crate::connection::stream::Stream;
 use crate::connection::{Peer, Readiness};
@@ -37,6 +37,7 @@ pub use rooms::RoomId;
 
 use drain::Drain;
 use hub::Hub;
+use rooms::History;
 
 /// Beyond the connections that are allowed, this many are accepted to be told so: they get a whole answer and an orderly
 /// end. The descriptors for them are part of the reserve that `limits.connections` leaves.
@@ -51,6 +52,8 @@ pub struct Settings {
     pub heartbeat: Heartbeat,
     /// Section `[shutdown]`.
     pub shutdown: Shutdown,
+    /// Section `[history]`.
+    pub history: config::History,
 }
 
 /// The server without its sockets. `S` is what it reads and writes, `A` is what it is for.
@@ -77,11 +80,13 @@ impl<S: Stream, A: Application> Engine<S, A> {
     /// An engine without peers. `seed` decides what little is random.
     pub fn new(application: A, gate: Gate, settings: Settings, seed: u64) -> Self {
         let limits = &settings.limits;
+        let mut random = fastrand::Rng::with_seed(seed);
+        let history = History::of(A::HISTORY, &settings.history);
         let message = MessageLimits { bytes: limits.message, fragments: limits.fragments };
         Self {
             pool: InboundPool::new(message),
             buffer: vec![0; limits.turn_read],
-            hub: Hub::new(settings.limits, settings.heartbeat),
+            hub: Hub::new(settings.limits, settings.heartbeat, history, random.u64(..)),
             streams: Vec::new(),
             application,
             gate,
@@ -89,7 +94,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
             drain: None,
             incoming: Vec::new(),
             due: Vec::new(),
-            random: fastrand::Rng::with_seed(seed),
+            random,
         }
     }
 
@@ -163,7 +168,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
     /// When there is something to do if nothing happens before; `None` when nothing is armed at all.
     pub fn next_wake(&self) -> Option<Time> {
         let drain = self.drain.as_ref().map(|drain| drain.next);
-        self.hub.wheel.next_wake().into_iter().chain(drain).min()
+        self.hub.wheel.next_wake().into_iter().chain(drain).chain(self.hub.rooms.next_wake()).min()
     }
 
     /// How many connections there are, in whatever phase.
@@ -223,17 +228,18 @@ impl<S: Stream, A: Application> Engine<S, A> {
             open += u32::from(connection.is_open());
             pending += u32::from(connection.counted.pending);
             if let Some(seat) = connection.seat {
-                let members = self.hub.rooms.get(seat.room).map_or(&[][..], |room| room.members());
+                let members = self.hub.rooms.audience(seat.audience).map_or(&[][..], |audience| audience.members());
                 assert_eq!(members.get(seat.index as usize), Some(&connection.peer.index), "a seat is wrong");
             }
         }
         assert_eq!((open, pending), (self.hub.open, self.hub.pending), "a count is wrong");
-        for (_, room) in self.hub.rooms.iter() {
-            let members = room.members().iter().filter_map(|&member| self.hub.connections.get(member as usize));
+        for audience in self.hub.rooms.audiences() {
+            let members = audience.members().iter().filter_map(|&member| self.hub.connections.get(member as usize));
             let behind = members.filter(|member| member.counted.behind).count();
-            assert_eq!(behind, room.behind, "the count of slow readers is wrong in {}", room.name);
+            let name = self.hub.rooms.get(audience.room).map_or("?", |room| &room.name);
+            assert_eq!(behind, audience.behind, "the count of slow readers is wrong in {name}");
             let bound = self.hub.limits.room_log as u64 + self.turn_bytes_max();
-            assert!(room.log.bytes() <= bound, "the log of {} has outgrown its bound", room.name);
+            assert!(audience.log.bytes() <= bound, "the log of {name} has outgrown its bound");
         }
     }
 

@@ -4,7 +4,6 @@ use std::io::ErrorKind;
 
 use super::application::Arrival;
 use super::desk::Desk;
-use super::rooms::RoomId;
 use super::{Application, Engine};
 use crate::auth::Identity;
 use crate::connection::Peer;
@@ -49,7 +48,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
         let held_back = full && connection.is_open();
         if let Some(seat) = connection.seat.filter(|_| held_back) {
             // The last pass may have come past those who have read on, or were given up, only since.
-            self.hub.rooms.queue_pass(seat.room);
+            self.hub.rooms.queue_pass(seat.audience);
         }
         self.hub.counters.held_back += u64::from(held_back);
         held_back
@@ -290,15 +289,17 @@ impl<S: Stream, A: Application> Engine<S, A> {
     ) {
         let until = match identity.expires {
             Some(expires) => {
-                self.hub.now.time + std::time::Duration::from_secs(expires.saturating_sub(self.hub.now.unix))
+                let left_ms = expires.saturating_mul(1000).saturating_sub(self.hub.now.unix_ms);
+                self.hub.now.time + std::time::Duration::from_millis(left_ms)
             }
             None => Time::NEVER,
         };
-        let Some(seat) = self.hub.admit(peer, room, until) else { return };
+        let Some(seat) = self.hub.admit(peer, room, A::encoding(protocol), until) else { return };
+        let Some(room) = self.hub.rooms.room_at(Some(seat)) else { return };
         if say_ok {
-            self.hub.tell(peer, Message::Text("ok"));
+            self.hub.tell(peer, Message::Text(A::token_accepted(protocol)));
         }
-        let arrival = Arrival { identity, room: RoomId(seat.room), protocol };
+        let arrival = Arrival { identity, room, protocol };
         self.application.opened(&mut Desk::new(&mut self.hub), peer, arrival);
     }
 }

@@ -3,9 +3,12 @@
 //! A position is a count of bytes since the room was made, so it never moves and a reader's whole state is one `u64`.
 //! Bytes live in chunks; a frame is always whole within one chunk, and nobody holds a reference between two calls, so
 //! appending may move memory and trimming may free it. Per frame there is one entry of 24 bytes: where it ends, who said
-//! it, and when.
+//! it, when, and how many messages had been said in the room by then.
+//!
+//! What everybody has is forgotten, unless it is history: the newest messages, bounded by [`Retention`].
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::time::Time;
 use crate::wire::frame::{self, Message};
@@ -22,6 +25,24 @@ pub struct Log {
     entries: VecDeque<Entry>,
     start: u64,
     end: u64,
+    /// The number of the newest message that is not in here any more, or was said before this log was made.
+    forgotten: u64,
+}
+
+/// How much of a log is kept although everybody has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// At most so many messages.
+    pub messages: u32,
+    /// At most so many bytes of memory, those of the entries included.
+    pub bytes: u64,
+    /// None that is older than this.
+    pub age: Duration,
+}
+
+impl Retention {
+    /// Nothing is kept.
+    pub const NONE: Self = Self { messages: 0, bytes: 0, age: Duration::ZERO };
 }
 
 #[derive(Debug)]
@@ -34,13 +55,25 @@ struct Chunk {
 struct Entry {
     end: u64,
     sender: u32,
+    /// The lower half of the number of the newest message of the room when this was appended: its own, if it is one.
+    number: u32,
     at: Time,
 }
 
 /// Nobody in particular: a sender that no reader is.
 pub const NO_SENDER: u32 = u32::MAX;
 
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
+fn low(number: u64) -> u32 {
+    number as u32
+}
+
 impl Log {
+    /// An empty log of a room in which `number` messages were said before.
+    pub fn beginning_after(number: u64) -> Self {
+        Self { forgotten: number, ..Self::default() }
+    }
+
     /// Where the oldest frame begins.
     pub fn start(&self) -> u64 {
         self.start
@@ -68,8 +101,9 @@ impl Log {
         self.end.saturating_sub(position) + (entries * size_of::<Entry>()) as u64
     }
 
-    /// Adds one message, said by `sender`, and returns the position behind it.
-    pub fn append(&mut self, message: Message<'_>, sender: u32, now: Time) -> u64 {
+    /// Adds one message, said by `sender`, and returns the position behind it. `number` is that of the newest message of the
+    /// room, this one included if it counts as one.
+    pub fn append(&mut self, message: Message<'_>, sender: u32, number: u64, now: Time) -> u64 {
         let need = frame::HEADER_MAX + message.payload().len();
         let fits = self.chunks.back().is_some_and(|chunk| chunk.bytes.len() + need <= CHUNK_BYTES);
         if !fits {
@@ -79,8 +113,53 @@ impl Log {
             frame::append(&mut chunk.bytes, message.opcode(), message.payload());
             self.end = chunk.start + chunk.bytes.len() as u64;
         }
-        self.entries.push_back(Entry { end: self.end, sender, at: now });
+        self.entries.push_back(Entry { end: self.end, sender, number: low(number), at: now });
         self.end
+    }
+
+    /// The number of the newest message that is not in here any more.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    /// Where the messages begin whose number is above `number`. There are gaps only in front of the oldest one.
+    pub fn position_after(&self, number: u64) -> u64 {
+        let first = self.entries.partition_point(|entry| self.number_of(entry) <= number);
+        self.begin_of(first)
+    }
+
+    /// Where the part begins that `retention` keeps at `now`.
+    pub fn kept_from(&self, retention: Retention, now: Time) -> u64 {
+        if retention.messages == 0 {
+            return self.end;
+        }
+        let newest = self.entries.back().map_or(self.forgotten, |entry| self.number_of(entry));
+        let oldest_number = newest.saturating_sub(u64::from(retention.messages));
+        let by_number = self.entries.partition_point(|entry| self.number_of(entry) <= oldest_number);
+        let by_age = self.entries.partition_point(|entry| entry.at + retention.age <= now);
+        let first = by_number.max(by_age);
+        let position = self.begin_of(first);
+        if self.memory_from(position) <= retention.bytes {
+            return position;
+        }
+        // The entries count as well, so where the bytes fit is searched for and not worked out.
+        let fits = |index: usize| self.memory_from(self.begin_of(index)) <= retention.bytes;
+        let (mut too_many, mut few) = (first, self.entries.len());
+        while few - too_many > 1 {
+            let middle = too_many.midpoint(few);
+            if fits(middle) { few = middle } else { too_many = middle }
+        }
+        self.begin_of(few)
+    }
+
+    /// The whole number of an entry. Those of one log are far less than 2^32 apart.
+    fn number_of(&self, entry: &Entry) -> u64 {
+        self.forgotten + u64::from(entry.number.wrapping_sub(low(self.forgotten)))
+    }
+
+    /// Where the frame at `index` begins; the end of the log for one past the last.
+    fn begin_of(&self, index: usize) -> u64 {
+        index.checked_sub(1).and_then(|before| self.entries.get(before)).map_or(self.start, |entry| entry.end)
     }
 
     /// The bytes from `position` to the end of their chunk; empty at the end of the log.
@@ -135,7 +214,8 @@ impl Log {
 
     /// Forgets the frames that end at or before `position`.
     pub fn trim(&mut self, position: u64) {
-        while let Some(entry) = self.entries.front().filter(|entry| entry.end <= position) {
+        while let Some(&entry) = self.entries.front().filter(|entry| entry.end <= position) {
+            self.forgotten = self.number_of(&entry);
             self.start = entry.end;
             self.entries.pop_front();
         }
@@ -183,7 +263,7 @@ mod tests {
     use super::*;
 
     fn text(log: &mut Log, text: &str, sender: u32) -> u64 {
-        log.append(Message::Text(text), sender, Time::from_millis(log.end()))
+        log.append(Message::Text(text), sender, 0, Time::from_millis(log.end()))
     }
 
     fn read_all(log: &Log, from: u64) -> Vec<u8> {

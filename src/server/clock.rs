@@ -19,12 +19,17 @@ impl Clock {
     /// What the clocks say; called once per turn of the loop.
     pub(super) fn now(&self) -> Now {
         let millis = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Now { time: Time::from_millis(millis), unix: unix_now() }
+        Now { time: Time::from_millis(millis), unix_ms: unix_ms() }
     }
 }
 
 /// Seconds since 1970-01-01 UTC; zero if the clock stands before that.
-#[expect(clippy::disallowed_methods, reason = "this is the one place where a clock is read")]
 pub fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    unix_ms() / 1000
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place where a clock is read")]
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

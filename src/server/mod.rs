@@ -105,7 +105,12 @@ impl<A: Application> Server<A> {
         if listeners.is_empty() {
             return Err(StartError::NoListener);
         }
-        let settings = Settings { limits, heartbeat: config.heartbeat.clone(), shutdown: config.shutdown.clone() };
+        let settings = Settings {
+            limits,
+            heartbeat: config.heartbeat.clone(),
+            shutdown: config.shutdown.clone(),
+            history: config.history.clone(),
+        };
         let clock = Clock::start();
         Ok(Self {
             poll,

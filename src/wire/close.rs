@@ -74,6 +74,8 @@ pub enum Ending {
     NoTokenInTime(Duration),
     /// No name within the time to send one.
     NoNameInTime(Duration),
+    /// The same user has come back on another connection.
+    Replaced,
     /// The server stops.
     ShuttingDown,
     /// The server stops and comes back at once.
@@ -137,6 +139,7 @@ impl Ending {
             Self::TokenRefused(_) | Self::TokenExpired => 4401,
             Self::RoomForbidden => 4403,
             Self::NoTokenInTime(_) | Self::NoNameInTime(_) => 4408,
+            Self::Replaced => 4409,
             Self::Application { code, .. } => *code,
         };
         Some(code)
@@ -166,6 +169,7 @@ impl Ending {
             Self::RoomForbidden => "room_forbidden",
             Self::NoTokenInTime(_) => "no_token_in_time",
             Self::NoNameInTime(_) => "no_name_in_time",
+            Self::Replaced => "replaced",
             Self::ShuttingDown => "shutting_down",
             Self::Restarting => "restarting",
             Self::Application { .. } => "application",
@@ -198,6 +202,7 @@ impl Ending {
             Self::RoomForbidden => "your token does not open this room".into(),
             Self::NoTokenInTime(limit) => format!("no token within {limit:?}").into(),
             Self::NoNameInTime(limit) => format!("no name within {limit:?}").into(),
+            Self::Replaced => "you have come back on another connection".into(),
             Self::ShuttingDown => "server is shutting down".into(),
             Self::Restarting => "server is restarting".into(),
         }
@@ -211,7 +216,7 @@ impl Ending {
             Self::TooFarBehind { .. } | Self::OutboxFull { .. } | Self::TooLongBehind(_) => ComeBack::Yes,
             Self::NoTokenInTime(_) | Self::NoNameInTime(_) => ComeBack::Yes,
             Self::Answered { .. } | Self::Protocol(_) | Self::BinaryRefused | Self::NotUtf8 => ComeBack::No,
-            Self::TooBig { .. } | Self::RoomForbidden => ComeBack::No,
+            Self::TooBig { .. } | Self::RoomForbidden | Self::Replaced => ComeBack::No,
             Self::TooManyMessages { .. } | Self::TooManyFragments { .. } => ComeBack::AfterAPause,
             Self::MessageTimeout(_) | Self::NoPong(_) => ComeBack::AfterAPause,
             Self::TokenRefused(_) | Self::TokenExpired => ComeBack::WithNewToken,
@@ -235,7 +240,7 @@ impl Ending {
                 Severity::Info
             }
             Self::TokenExpired | Self::RoomForbidden | Self::NoTokenInTime(_) => Severity::Info,
-            Self::NoNameInTime(_) | Self::ShuttingDown | Self::Restarting => Severity::Info,
+            Self::NoNameInTime(_) | Self::Replaced | Self::ShuttingDown | Self::Restarting => Severity::Info,
             Self::Application { .. } => Severity::Info,
         }
     }
@@ -286,6 +291,7 @@ mod tests {
             Ending::RoomForbidden,
             Ending::NoTokenInTime(second),
             Ending::NoNameInTime(second),
+            Ending::Replaced,
             Ending::ShuttingDown,
             Ending::Restarting,
             Ending::Application { code: 4000, reason: "asked".into() },

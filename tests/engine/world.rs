@@ -132,11 +132,11 @@ impl World {
         c.limits.messages_per_second = 0;
         c.limits.pending_per_address = 0;
         tune(&mut c);
-        let s = Settings { limits: c.limits, heartbeat: c.heartbeat, shutdown: c.shutdown };
+        let s = Settings { limits: c.limits, heartbeat: c.heartbeat, shutdown: c.shutdown, history: c.history };
         Self { engine: Engine::new(app, Gate::open(), s, 1), ms: 1000, gone: vec![], port: 1 }
     }
     pub(crate) fn now(&self) -> Now {
-        Now { time: Time::from_millis(self.ms), unix: self.ms / 1000 }
+        Now { time: Time::from_millis(self.ms), unix_ms: self.ms }
     }
     pub(crate) fn turn(&mut self) {
         let now = self.now();

@@ -212,7 +212,7 @@ fn audit_sent(peer: Peer, place: &mut Place, mut guest: Option<&mut Guest>, now:
                 let fine = *status == expected || matches!(status, 408 | 429 | 503);
                 // Whoever was to say nothing more may have ended instead.
                 let ended = expected == 408 && *status == 400;
-                let expired = *status == 401 && client.visit.expires.is_some_and(|expires| expires <= now.unix);
+                let expired = *status == 401 && client.visit.expires.is_some_and(|expires| expires <= now.unix());
                 assert!(fine || ended || expired, "{peer:?} got {status} instead of {expected}");
                 account.status = Some(*status);
                 if *status != 101 {
@@ -313,7 +313,7 @@ fn audit_ending(peer: Peer, place: &Place, guest: &Guest, plan: &Plan, draining:
         }
         Ending::OutboxFull { most } => waiting + 256 > *most as u64,
         Ending::TooLongBehind(limit) => socket.was_starved && since(account.oldest, *limit),
-        Ending::TokenExpired => client.visit.expires.is_some_and(|expires| expires <= now.unix),
+        Ending::TokenExpired => client.visit.expires.is_some_and(|expires| expires <= now.unix()),
         Ending::ShuttingDown | Ending::Restarting => draining,
         Ending::Fault(_) | Ending::RoomForbidden | Ending::Application { .. } => !plan.is_chat,
         Ending::NoNameInTime(limit) => !plan.is_chat || since(Some(guest.opened.time), *limit),

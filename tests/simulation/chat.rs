@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use hollerd::auth::check_name;
+use hollerd::auth::{SessionKey, check_name};
 use hollerd::chat::{Chat, Member};
 use hollerd::config::{self, BinaryPolicy};
 use hollerd::connection::Peer;
 use hollerd::engine::{Application, Arrival, Desk};
+use hollerd::room::Encoding;
 use hollerd::time::Time;
 use hollerd::wire::close::Ending;
 use hollerd::wire::frame::Message;
@@ -26,9 +27,9 @@ pub(crate) struct WatchedChat {
 }
 
 impl WatchedChat {
-    pub(crate) fn new(settings: &config::Chat) -> Self {
+    pub(crate) fn new(settings: &config::Chat, history: &config::History) -> Self {
         Self {
-            chat: Chat::new(settings),
+            chat: Chat::new(settings, history, SessionKey::new(b"simulation")),
             settings: settings.clone(),
             ledger: Ledger::default(),
             names: BTreeMap::new(),
@@ -68,6 +69,8 @@ impl Application for WatchedChat {
     type Data = Member;
 
     const PROTOCOLS: &'static [&'static str] = Chat::PROTOCOLS;
+
+    const HISTORY: Option<Encoding> = Chat::HISTORY;
 
     fn room_for(&self, path: &str) -> Result<String, Refusal> {
         self.chat.room_for(path)

@@ -82,7 +82,7 @@ fn play(seed: u64, steps: u64, trace: bool) -> (Counters, BTreeMap<&'static str,
             println!("{plan:#?}");
         }
         if plan.is_chat {
-            let chat = WatchedChat::new(&plan.chat);
+            let chat = WatchedChat::new(&plan.chat, &plan.settings.history);
             World::new(plan, chat, at, trace).run()
         } else {
             World::new(plan, Busybody::new(seed), at, trace).run()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hollerd::auth::{Auth, JwtKeys};
-use hollerd::config::{BinaryPolicy, Chat, Heartbeat, Limits, Shutdown};
+use hollerd::config::{BinaryPolicy, Chat, Heartbeat, History, Limits, Shutdown};
 use hollerd::engine::{Gate, Settings};
 use hollerd::wire::close::Ending;
 
@@ -48,7 +48,12 @@ impl Plan {
         Self {
             seed,
             steps,
-            settings: Settings { limits, heartbeat: heartbeat(random, tight), shutdown: shutdown(random) },
+            settings: Settings {
+                limits,
+                heartbeat: heartbeat(random, tight),
+                shutdown: shutdown(random),
+                history: history(random, tight),
+            },
             chat: chat(random, tight),
             is_chat,
             tokens: random.u8(..3) == 0,
@@ -131,6 +136,19 @@ fn shutdown(random: &mut fastrand::Rng) -> Shutdown {
         batch: random.u32(1..40),
         interval: millis(random, 0..300),
         timeout: if random.u8(..3) == 0 { millis(random, 0..500) } else { Duration::from_secs(30) },
+    }
+}
+
+fn history(random: &mut fastrand::Rng, tight: bool) -> History {
+    if tight {
+        History {
+            messages: if random.u8(..3) == 0 { 0 } else { random.u32(1..40) },
+            bytes: random.usize(100..512),
+            age: millis(random, 50..3000),
+            empty_rooms: random.usize(0..4096),
+        }
+    } else {
+        History::default()
     }
 }
 

@@ -39,7 +39,7 @@ impl<W: Witness> World<W> {
                     }
                     audit_deadlines(peer, place, guest, &self.plan, (now.time, held_back));
                     let expires = place.client.visit.expires.unwrap_or(u64::MAX);
-                    assert!(now.unix <= expires.saturating_add(2), "the token of {peer:?} has expired and it is in");
+                    assert!(now.unix() <= expires.saturating_add(2), "the token of {peer:?} has expired and it is in");
                 }
                 _ => audit_departing(peer, place, &self.plan, now.time),
             }

@@ -68,7 +68,7 @@ impl<W: Witness> World<W> {
         Self {
             random: fastrand::Rng::with_seed(!plan.seed),
             engine,
-            now: Now { time: Time::from_millis(1), unix: UNIX_START },
+            now: Now { time: Time::from_millis(1), unix_ms: UNIX_START * 1000 },
             step,
             backlog: VecDeque::new(),
             places: BTreeMap::new(),
@@ -132,7 +132,7 @@ impl<W: Witness> World<W> {
             let host = self.random.u8(1..=self.plan.addresses);
             // The port tells connections apart.
             let remote = SocketAddr::from(([192, 0, 2, host], self.arrived));
-            let visit = request::visit(&mut self.random, self.plan.tokens, self.now.unix);
+            let visit = request::visit(&mut self.random, self.plan.tokens, self.now.unix());
             self.backlog.push_back(Client::new(self.random.u64(..), &self.plan, remote, visit));
         }
     }
@@ -151,7 +151,7 @@ impl<W: Witness> World<W> {
 
     fn pass(&mut self, duration: Duration) {
         let time = self.now.time + duration;
-        self.now = Now { time, unix: UNIX_START + time.as_millis() / 1000 };
+        self.now = Now { time, unix_ms: UNIX_START * 1000 + time.as_millis() };
     }
 
     /// One turn of the loop. Between its steps the world goes on.

@@ -54,7 +54,8 @@ fn next(ending: &Ending, config: &Config) -> Option<Ending> {
         Ending::TokenExpired => Ending::RoomForbidden,
         Ending::RoomForbidden => Ending::NoTokenInTime(limits.admit_timeout),
         Ending::NoTokenInTime(_) => Ending::NoNameInTime(config.chat.name_timeout),
-        Ending::NoNameInTime(_) => Ending::ShuttingDown,
+        Ending::NoNameInTime(_) => Ending::Replaced,
+        Ending::Replaced => Ending::ShuttingDown,
         Ending::ShuttingDown => Ending::Restarting,
         Ending::Restarting => return None,
     };

@@ -17,7 +17,7 @@ use super::child::{Answer, wait_for_callgrind};
 use super::counted;
 use super::lines::{Lines, message};
 use super::seat::{Hall, Seat, Sink};
-use super::world::World;
+use super::world::{World, new_chat};
 
 /// Who hears the one that speaks.
 const LISTENERS: usize = 1_000;
@@ -222,7 +222,7 @@ fn in_chat(
     peers: usize,
     work: impl FnOnce(&mut World<'_, Chat>) -> (u64, Option<usize>),
 ) -> Result<Answer, String> {
-    in_world(Chat::new(&Config::default().chat), true, texts, peers, work)
+    in_world(new_chat(), true, texts, peers, work)
 }
 
 /// Does the work in a world of its own, and looks at the books. The work says how many things it has done, and who has

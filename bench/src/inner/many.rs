@@ -7,7 +7,7 @@ use super::child::{Answer, wait_for_callgrind};
 use super::counted;
 use super::lines::{Lines, message};
 use super::seat::{Hall, Seat, Sink};
-use super::world::World;
+use super::world::{World, new_chat};
 use crate::clock;
 use crate::server::tree;
 
@@ -35,7 +35,7 @@ pub(super) fn run(peers: usize, counting: bool) -> Result<Answer, String> {
     let lines = Lines::new(peers, vec![message(1, MESSAGE_BYTES)])?;
     let hall = Hall::new(peers, true);
     let seats: Vec<Seat<'_>> = (0..).take(peers).map(|number| Seat::new(&hall, number)).collect();
-    let chat = Chat::new(&Config::default().chat);
+    let chat = new_chat();
     // Valgrind has no page for quick looks at the clock, and `rustix` cannot do without.
     let watch: fn() -> u64 = if counting { || 0 } else { clock::own_cpu };
     let mut world = World::new(chat, &hall, &seats, &lines, watch, |_| {})?;

@@ -4,6 +4,8 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 
+use hollerd::auth::SessionKey;
+use hollerd::chat::Chat;
 use hollerd::config::Config;
 use hollerd::connection::Readiness;
 use hollerd::engine::{Application, Departure, Engine, Settings};
@@ -20,6 +22,12 @@ const NEW: Readiness = Readiness { readable: true, writable: true, hangup: false
 const SILENCE: Range<u64> = 22_500..27_500 + 2 * TICK;
 /// A slot of the timer wheel, in milliseconds.
 const TICK: u64 = 64;
+
+/// The chat as it is without a configuration file.
+pub(crate) fn new_chat() -> Chat {
+    let config = Config::default();
+    Chat::new(&config.chat, &config.history, SessionKey::new(b"bench"))
+}
 
 /// The engine, its clock and its peers.
 pub(crate) struct World<'h, A: Application> {
@@ -62,7 +70,12 @@ impl<'h, A: Application> World<'h, A> {
         config.limits.connections = u32::try_from(seats.len()).map_err(|_| "too many seats")?;
         config.limits.pending = config.limits.connections;
         tune(&mut config);
-        let settings = Settings { limits: config.limits, heartbeat: config.heartbeat, shutdown: config.shutdown };
+        let settings = Settings {
+            limits: config.limits,
+            heartbeat: config.heartbeat,
+            shutdown: config.shutdown,
+            history: config.history,
+        };
         Ok(Self {
             engine: Engine::new(application, lines::gate()?, settings, 1),
             seats,
@@ -80,7 +93,7 @@ impl<'h, A: Application> World<'h, A> {
 
     /// What the clocks say.
     pub(crate) fn now(&self) -> Now {
-        Now { time: Time::from_millis(self.millis), unix: UNIX_START + self.millis / 1_000 }
+        Now { time: Time::from_millis(self.millis), unix_ms: UNIX_START * 1000 + self.millis }
     }
 
     /// The virtual clock, in milliseconds.
