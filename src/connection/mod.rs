@@ -2,7 +2,6 @@
 //! exist is not known here.
 
 use std::io::{ErrorKind, IoSlice};
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::room::log::Log;
@@ -15,12 +14,14 @@ pub mod inbound;
 pub mod link;
 pub mod outbox;
 pub mod phase;
+pub mod remote;
 pub mod stream;
 pub mod walk;
 
 use inbound::Inbound;
 use outbox::Outbox;
 use phase::{Closing, Phase, Stage};
+use remote::Remote;
 use stream::Stream;
 use walk::Walk;
 
@@ -117,9 +118,8 @@ pub struct Connection<D> {
     pub owed: Owed,
     /// See [`Counted`].
     pub counted: Counted,
-    /// The peer's address, in two parts because they take 20 bytes where a `SocketAddr` takes 32.
-    ip: IpAddr,
-    port: u16,
+    /// Who is at the other end.
+    pub remote: Remote,
     /// It was asked for a sign of life at `pulse`, and has not given one.
     awaits_pong: bool,
     /// When it was accepted.
@@ -136,7 +136,7 @@ pub struct Connection<D> {
 }
 
 /// What a flush came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Flushed {
     /// Everything is with the kernel.
     All,
@@ -144,13 +144,13 @@ pub enum Flushed {
     More,
     /// There is more, and the socket's buffer is full: when it says so.
     Blocked,
-    /// The connection broke.
-    Broken,
+    /// The connection broke, and that is how it ended.
+    Broken(Ending),
 }
 
 impl<D> Connection<D> {
     /// A connection that was just accepted and has until `until` to be admitted.
-    pub fn new(data: D, peer: Peer, remote: SocketAddr, until: Time, now: Time) -> Self {
+    pub fn new(data: D, peer: Peer, remote: Remote, until: Time, now: Time) -> Self {
         Self {
             data,
             peer,
@@ -166,8 +166,7 @@ impl<D> Connection<D> {
             queued: Queued::default(),
             owed: Owed::default(),
             counted: Counted::default(),
-            ip: remote.ip(),
-            port: remote.port(),
+            remote,
             awaits_pong: false,
             accepted: now,
             received: 0,
@@ -175,11 +174,6 @@ impl<D> Connection<D> {
             pulse: now,
             expected: 0,
         }
-    }
-
-    /// The peer's address.
-    pub fn remote(&self) -> SocketAddr {
-        SocketAddr::new(self.ip, self.port)
     }
 
     /// True while it can say and be told things.
@@ -259,7 +253,7 @@ impl<D> Connection<D> {
             self.walk.cursor = end;
         }
         outbox.push_last(last, end, now);
-        let stage = if ending == Ending::Reset { Stage::Over } else { Stage::Sending };
+        let stage = if ending.is_broken() { Stage::Over } else { Stage::Sending };
         self.until = now + grace;
         self.phase = Phase::Closing(Box::new(Closing { ending, stage, discarded: 0 }));
     }
@@ -320,7 +314,7 @@ impl<D> Connection<D> {
                 self.ready.writable = error.kind() == ErrorKind::Interrupted;
                 return if self.ready.writable { Flushed::More } else { Flushed::Blocked };
             }
-            Err(_) => return Flushed::Broken,
+            Err(error) => return Flushed::Broken(stream::ending_of(&error)),
         };
         self.sent += sent as u64;
         if let Some(arrival) = arrival.filter(|_| sent == offered) {

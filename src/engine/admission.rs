@@ -1,11 +1,10 @@
 //! The way in: from the first byte of a request head to a WebSocket, or to the answer that says why not.
 
-use std::net::SocketAddr;
-
 use super::gate::Token;
 use super::{Application, Engine};
 use crate::connection::Peer;
 use crate::connection::phase::{PartialHead, Phase, Wish};
+use crate::connection::remote::Remote;
 use crate::connection::stream::Stream;
 use crate::wire::close::Ending;
 use crate::wire::request::{HeadLimits, Parsed, Request, parse_from};
@@ -57,7 +56,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
     }
 
     /// The answer for a connection that comes when there is no place for it.
-    pub(super) fn refusal_on_arrival(&mut self, remote: SocketAddr) -> Option<(Refusal, String)> {
+    pub(super) fn refusal_on_arrival(&mut self, remote: Remote) -> Option<(Refusal, String)> {
         if self.drain.is_some() {
             let text = Ending::ShuttingDown.reason().into_owned();
             let refusal = Refusal::new(Status::ServiceUnavailable, text.clone()).retry_after(self.retry_after());
@@ -66,7 +65,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
         let limits = &self.hub.limits;
         let occupied = self.hub.occupied();
         let counters = &mut self.hub.counters;
-        let from_here = self.hub.pending_by_address.get(&remote.ip()).copied().unwrap_or(0);
+        let from_here = remote.ip().and_then(|ip| self.hub.pending_by_address.get(&ip)).copied().unwrap_or(0);
         let (status, text, key, limit) = if occupied >= limits.connections as usize {
             counters.full += 1;
             (Status::ServiceUnavailable, "the server is full", "connections", limits.connections)

@@ -1,12 +1,12 @@
 //! The desk on which an application says things. Nothing said here touches a socket: it goes into rooms' logs and peers'
 //! outboxes, and out at the end of the turn.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::hub::Hub;
 use super::rooms::RoomId;
 use crate::connection::Peer;
+use crate::connection::remote::Remote;
 use crate::time::{Now, Time};
 use crate::wire::close::{Ending, is_sendable};
 use crate::wire::frame::{self, Message};
@@ -180,9 +180,9 @@ impl<'a, D> Desk<'a, D> {
         self.hub.rooms.get(room.0).map_or(0, |room| room.open)
     }
 
-    /// A peer's address.
-    pub fn remote(&self, peer: Peer) -> Option<SocketAddr> {
-        self.hub.get(peer).map(|connection| connection.remote())
+    /// Who is at the other end of a peer's connection.
+    pub fn remote(&self, peer: Peer) -> Option<Remote> {
+        self.hub.get(peer).map(|connection| connection.remote)
     }
 
     /// When a peer was accepted.

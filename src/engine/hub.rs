@@ -2,7 +2,7 @@
 //! the application through its [`Desk`](super::Desk). It knows neither sockets nor the application.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 use slab::Slab;
 
@@ -10,6 +10,7 @@ use super::counters::Counters;
 use super::rooms::Rooms;
 use crate::config::{Heartbeat, Limits};
 use crate::connection::phase::{Phase, Stage};
+use crate::connection::remote::Remote;
 use crate::connection::{Connection, Peer, Seat};
 use crate::time::{Now, Time};
 use crate::timer_wheel::TimerWheel;
@@ -81,7 +82,7 @@ impl<D> Hub<D> {
     }
 
     /// Makes a connection in the phase `Handshake`.
-    pub(super) fn insert(&mut self, data: D, remote: SocketAddr) -> Peer {
+    pub(super) fn insert(&mut self, data: D, remote: Remote) -> Peer {
         let entry = self.connections.vacant_entry();
         let index = u32::try_from(entry.key()).unwrap_or(u32::MAX);
         let peer = Peer { index, generation: self.generation };
@@ -96,9 +97,11 @@ impl<D> Hub<D> {
     pub(super) fn enter_pending(&mut self, peer: Peer) {
         let Some(connection) = self.get_mut(peer) else { return };
         connection.counted.pending = true;
-        let address = connection.remote().ip();
+        let address = connection.remote.ip();
         self.pending += 1;
-        *self.pending_by_address.entry(address).or_default() += 1;
+        if let Some(address) = address {
+            *self.pending_by_address.entry(address).or_default() += 1;
+        }
     }
 
     /// Counts a connection among those who were refused on arrival. When there are many, the oldest are waited for no
@@ -272,7 +275,7 @@ impl<D> Hub<D> {
     pub(super) fn end_with(&mut self, peer: Peer, ending: Ending, last: &[u8]) {
         let Some(connection) = self.get(peer) else { return };
         if connection.closing().is_some() {
-            if ending == Ending::Reset {
+            if ending.is_broken() {
                 self.cut(peer);
             }
             return;
@@ -288,9 +291,9 @@ impl<D> Hub<D> {
         };
         let Some(connection) = self.connections.get_mut(peer.index as usize) else { return };
         let log = self.rooms.log(connection.seat);
-        let reset = ending == Ending::Reset;
+        let broken = ending.is_broken();
         connection.begin_close(ending, last, log, grace, self.now.time);
-        if reset {
+        if broken {
             self.over.push(peer);
         } else {
             self.queue_flush(peer);
@@ -321,8 +324,9 @@ impl<D> Hub<D> {
         if !std::mem::take(&mut connection.counted.pending) {
             return;
         }
-        let address = connection.remote().ip();
+        let address = connection.remote.ip();
         self.pending -= 1;
+        let Some(address) = address else { return };
         if let Some(count) = self.pending_by_address.get_mut(&address) {
             *count -= 1;
             if *count == 0 {

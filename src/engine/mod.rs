@@ -4,10 +4,9 @@
 //! One turn is `receive`, `broadcast`, `expire`, `flush`, `reap`, in this order. What a peer says is collected and applied
 //! after its bytes are read; only `flush` writes to streams, and only `reap` removes anybody.
 
-use std::net::SocketAddr;
-
 use crate::config::{Heartbeat, Limits, Shutdown};
 use crate::connection::inbound::{InboundPool, Incoming};
+use crate::connection::remote::Remote;
 use crate::connection::stream::Stream;
 use crate::connection::{Peer, Readiness};
 use crate::time::{Now, Time};
@@ -104,7 +103,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
     }
 
     /// Takes a connection that was just accepted. It is refused at once, with a whole HTTP answer, if a limit says so.
-    pub fn accept(&mut self, stream: S, remote: SocketAddr, now: Now) -> Peer {
+    pub fn accept(&mut self, stream: S, remote: Remote, now: Now) -> Peer {
         self.hub.now = now;
         self.hub.counters.accepted += 1;
         let refusal = self.refusal_on_arrival(remote);

@@ -10,7 +10,7 @@ use crate::auth::Identity;
 use crate::connection::Peer;
 use crate::connection::inbound::{Inbound, Incoming, Leftover, Progress};
 use crate::connection::phase::{Phase, Stage};
-use crate::connection::stream::Stream;
+use crate::connection::stream::{Stream, ending_of};
 use crate::time::{Now, Time};
 use crate::wire::close::Ending;
 use crate::wire::frame::Message;
@@ -88,7 +88,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
                 }
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => self.hub.queue_receive(peer),
-            Err(_) => self.hub.end(peer, Ending::Reset),
+            Err(error) => self.hub.end(peer, ending_of(&error)),
         }
         0
     }

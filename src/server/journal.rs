@@ -89,11 +89,12 @@ impl Warnings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connection::remote::Remote;
 
     fn departure(ending: Ending, label: Option<&str>) -> Departure {
         Departure {
             label: label.map(str::to_owned),
-            remote: "192.0.2.7:4711".parse().unwrap(),
+            remote: Remote::Inet { ip: [192, 0, 2, 7].into(), port: 4711 },
             ending,
             lasted: Duration::from_millis(1234),
             received: 10,

@@ -211,7 +211,7 @@ impl<A: Application> Server<A> {
                 budget -= 1;
                 match listener.accept() {
                     Accepted::Connection(stream, remote) => {
-                        let peer = self.engine.accept(stream, remote, now);
+                        let peer = self.engine.accept(stream, remote.into(), now);
                         let Some(stream) = self.engine.stream_mut(peer) else { continue };
                         let both = Interest::READABLE | Interest::WRITABLE;
                         if self.poll.registry().register(stream, token_of(peer), both).is_err() {

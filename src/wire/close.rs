@@ -18,6 +18,8 @@ pub enum Ending {
     Gone,
     /// The TCP connection broke.
     Reset,
+    /// What carries the bytes failed above TCP, such as a TLS handshake; the text says how.
+    Transport(String),
     /// The request was answered with this HTTP status instead of an upgrade.
     Answered {
         /// The HTTP status code.
@@ -121,7 +123,7 @@ impl Ending {
     pub fn code(&self) -> Option<u16> {
         let code = match self {
             Self::ClosedByPeer { code, .. } => return *code,
-            Self::Gone | Self::Reset | Self::Answered { .. } => return None,
+            Self::Gone | Self::Reset | Self::Transport(_) | Self::Answered { .. } => return None,
             Self::Protocol(_) => 1002,
             Self::BinaryRefused => 1003,
             Self::NotUtf8 => 1007,
@@ -148,6 +150,7 @@ impl Ending {
             Self::ClosedByPeer { .. } => "closed_by_peer",
             Self::Gone => "gone",
             Self::Reset => "reset",
+            Self::Transport(_) => "transport",
             Self::Answered { .. } => "answered",
             Self::Protocol(_) => "protocol",
             Self::BinaryRefused => "binary_refused",
@@ -178,6 +181,7 @@ impl Ending {
             Self::ClosedByPeer { reason, .. } | Self::Application { reason, .. } => reason.into(),
             Self::Gone => "went away without a close frame".into(),
             Self::Reset => "connection reset".into(),
+            Self::Transport(what) => what.into(),
             Self::Answered { status, detail } => format!("answered {status}: {detail}").into(),
             Self::Protocol(what) => format!("protocol error: {what}").into(),
             Self::BinaryRefused => "binary messages are not taken here, send text".into(),
@@ -211,7 +215,7 @@ impl Ending {
             Self::TooFarBehind { .. } | Self::OutboxFull { .. } | Self::TooLongBehind(_) => ComeBack::Yes,
             Self::NoTokenInTime(_) | Self::NoNameInTime(_) => ComeBack::Yes,
             Self::Answered { .. } | Self::Protocol(_) | Self::BinaryRefused | Self::NotUtf8 => ComeBack::No,
-            Self::TooBig { .. } | Self::RoomForbidden => ComeBack::No,
+            Self::Transport(_) | Self::TooBig { .. } | Self::RoomForbidden => ComeBack::No,
             Self::TooManyMessages { .. } | Self::TooManyFragments { .. } => ComeBack::AfterAPause,
             Self::MessageTimeout(_) | Self::NoPong(_) => ComeBack::AfterAPause,
             Self::TokenRefused(_) | Self::TokenExpired => ComeBack::WithNewToken,
@@ -230,6 +234,7 @@ impl Ending {
                 Severity::Info
             }
             Self::NotUtf8 | Self::TooManyMessages { .. } | Self::TooManyFragments { .. } => Severity::Info,
+            Self::Transport(_) => Severity::Info,
             Self::MessageTimeout(_) | Self::TooBig { .. } | Self::NoPong(_) => Severity::Info,
             Self::TooFarBehind { .. } | Self::OutboxFull { .. } | Self::TooLongBehind(_) | Self::TokenRefused(_) => {
                 Severity::Info
@@ -245,10 +250,15 @@ impl Ending {
         matches!(self, Self::TooFarBehind { .. } | Self::OutboxFull { .. } | Self::TooLongBehind(_))
     }
 
+    /// True when nothing can be sent any more.
+    pub fn is_broken(&self) -> bool {
+        matches!(self, Self::Reset | Self::Transport(_))
+    }
+
     /// True when what is still unread is given up: the peer broke the rules or does not read, so it gets the close
     /// frame at the next frame boundary. Otherwise it first gets everything that was said before.
     pub fn gives_up_unread(&self) -> bool {
-        self.is_too_slow() || matches!(self, Self::NoPong(_) | Self::Reset | Self::Fault(_))
+        self.is_too_slow() || self.is_broken() || matches!(self, Self::NoPong(_) | Self::Fault(_))
     }
 }
 
@@ -268,6 +278,7 @@ mod tests {
             Ending::ClosedByPeer { code: Some(1000), reason: "bye".into() },
             Ending::Gone,
             Ending::Reset,
+            Ending::Transport("TLS handshake failed".into()),
             Ending::Answered { status: 401, detail: "no token".into() },
             Ending::Protocol("unmasked frame"),
             Ending::BinaryRefused,

@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -173,7 +174,7 @@ impl World {
         let w = Wire(Rc::new(RefCell::new(Pipe { room: usize::MAX / 2, ..Pipe::default() })));
         let ip = std::net::IpAddr::from([192, 0, 2, self.port]);
         self.port += 1;
-        let p = self.engine.accept(w.clone(), (ip, 9).into(), self.now());
+        let p = self.engine.accept(w.clone(), SocketAddr::new(ip, 9).into(), self.now());
         (p, w)
     }
     pub(crate) fn open(&mut self, path: &str) -> (Peer, Wire) {

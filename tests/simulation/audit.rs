@@ -135,7 +135,7 @@ impl<W: Witness> World<W> {
         // Which of those who depart in one turn was cut off is not known.
         let was_cut = self.engine.counters().cut > self.totals.cut_before;
         let ending = &departure.ending;
-        let broken = socket.reset || *ending == Ending::Reset;
+        let broken = socket.reset || ending.is_broken();
         let (application, desk) = self.engine.application_mut(self.now);
         let guest = application.ledger_mut().guests.remove(&peer);
         assert!(desk.data(peer).is_none() && desk.room(peer).is_none(), "something is left of {peer:?}");
@@ -298,6 +298,7 @@ fn audit_ending(peer: Peer, place: &Place, guest: &Guest, plan: &Plan, draining:
         Ending::ClosedByPeer { .. } => client.said_goodbye,
         Ending::Gone => socket.fin,
         Ending::Reset => socket.reset,
+        Ending::Transport(_) => socket.garbled,
         Ending::Protocol(_) | Ending::NotUtf8 | Ending::TooManyFragments { .. } | Ending::TooBig { .. } => bad,
         // The one that was refused has been heard, and is forgotten already.
         Ending::BinaryRefused => plan.is_chat && plan.chat.binary == BinaryPolicy::Refuse,

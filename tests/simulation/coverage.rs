@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hollerd::engine::Counters;
 
 /// Every way in which a connection ends.
-const ENDINGS: [&str; 24] = [
+const ENDINGS: [&str; 25] = [
     "answered",
     "application",
     "binary_refused",
@@ -30,6 +30,7 @@ const ENDINGS: [&str; 24] = [
     "too_long_behind",
     "too_many_fragments",
     "too_many_messages",
+    "transport",
 ];
 const ANSWERS: [u16; 11] = [200, 400, 401, 403, 404, 405, 408, 426, 429, 431, 503];
 const METHODS: [&str; 12] = [

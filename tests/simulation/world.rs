@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use hollerd::connection::remote::Remote;
 use hollerd::connection::{Peer, Readiness};
 use hollerd::engine::{Counters, Departure, Engine};
 use hollerd::time::{Now, Time};
@@ -203,7 +204,7 @@ impl<W: Witness> World<W> {
                 return;
             }
             let Some(mut client) = self.backlog.pop_front() else { return };
-            let peer = self.engine.accept(Line(Rc::clone(&client.socket)), client.remote, self.now);
+            let peer = self.engine.accept(Line(Rc::clone(&client.socket)), client.remote.into(), self.now);
             client.peer = Some(peer);
             assert!(self.engine.stream_mut(peer).is_some(), "a connection has no stream");
             if self.random.u8(..=255) == 0 {
@@ -242,8 +243,9 @@ impl<W: Witness> World<W> {
     }
 
     /// Removes a connection that has departed.
-    pub(crate) fn bury(&mut self, remote: SocketAddr) -> (Peer, Place) {
-        let found = self.places.iter().find(|(_, place)| place.client.remote == remote).map(|(&peer, _)| peer);
+    pub(crate) fn bury(&mut self, remote: Remote) -> (Peer, Place) {
+        let found =
+            self.places.iter().find(|(_, place)| Remote::from(place.client.remote) == remote).map(|(&peer, _)| peer);
         let peer = found.unwrap_or_else(|| panic!("{remote} departs a second time, or never came"));
         self.gone.push(peer);
         let place = self.places.remove(&peer);
