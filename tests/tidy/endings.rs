@@ -7,7 +7,7 @@ use hollerd::config::Config;
 use hollerd::wire::close::{ComeBack, Ending};
 
 /// One row: code, text, come back.
-type Row = (u16, String, &'static str);
+pub(crate) type Row = (u16, String, &'static str);
 
 /// Everything in which the two tables differ.
 pub(crate) fn differences(readme: &str, endings: &[Ending]) -> Vec<String> {
@@ -63,7 +63,7 @@ fn next(ending: &Ending, config: &Config) -> Option<Ending> {
 }
 
 /// The row that README should have. None for an ending without a code, or with one that others choose.
-fn row(ending: &Ending) -> Option<Row> {
+pub(crate) fn row(ending: &Ending) -> Option<Row> {
     if matches!(ending, Ending::ClosedByPeer { .. } | Ending::Application { .. }) {
         return None;
     }
