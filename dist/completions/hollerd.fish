@@ -25,7 +25,7 @@ function __fish_hollerd_using_subcommand
 end
 
 complete -c hollerd -n "__fish_hollerd_needs_command" -s c -l config -d 'Configuration file ("hollerd config" prints one to start from)' -r -F
-complete -c hollerd -n "__fish_hollerd_needs_command" -l listen -d 'Address to listen on, such as 127.0.0.1:8080; may be given several times' -r
+complete -c hollerd -n "__fish_hollerd_needs_command" -l listen -d 'Where to listen: 127.0.0.1:8080 or unix:PATH; may be given several times' -r
 complete -c hollerd -n "__fish_hollerd_needs_command" -l auth -d 'What lets a client in' -r -f -a "jwt\t''
 keys\t''
 none\t''"
@@ -42,7 +42,7 @@ complete -c hollerd -n "__fish_hollerd_needs_command" -f -a "check" -d 'Try a co
 complete -c hollerd -n "__fish_hollerd_needs_command" -f -a "config" -d 'Print a configuration file with every setting at its default'
 complete -c hollerd -n "__fish_hollerd_needs_command" -f -a "token" -d 'Make or look at tokens and access keys'
 complete -c hollerd -n "__fish_hollerd_using_subcommand serve" -s c -l config -d 'Configuration file ("hollerd config" prints one to start from)' -r -F
-complete -c hollerd -n "__fish_hollerd_using_subcommand serve" -l listen -d 'Address to listen on, such as 127.0.0.1:8080; may be given several times' -r
+complete -c hollerd -n "__fish_hollerd_using_subcommand serve" -l listen -d 'Where to listen: 127.0.0.1:8080 or unix:PATH; may be given several times' -r
 complete -c hollerd -n "__fish_hollerd_using_subcommand serve" -l auth -d 'What lets a client in' -r -f -a "jwt\t''
 keys\t''
 none\t''"

@@ -11,18 +11,31 @@ use std::time::Duration;
 
 use super::bounds::{any, within, zero_or};
 use super::choice::{AuthMode, BinaryPolicy, LogLevel, LogTime};
+use super::listen::{FileMode, ListenAddress};
 use super::table::settings;
 
 settings! {
     /// Every setting of the daemon. `Config::default()` is what runs without a configuration file.
     Config {
-        /// Addresses to listen on. Port 0 lets the system choose a free one; the real port is
-        /// printed at start. Loopback by default: other machines get in only when you say so.
-        listen: Vec<SocketAddr> = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))], any();
+        /// Where to listen: "127.0.0.1:8080", "[::1]:8080", "unix:/run/hollerd/hollerd.sock". Port 0
+        /// is a free one, printed at start. Other machines get in only when you say so.
+        listen: Vec<ListenAddress> =
+            vec![ListenAddress::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)))], any();
 
         /// Web origins, besides the server's own host, whose pages may connect from a browser.
         /// Compared exactly with the Origin header, so write "https://chat.example.org".
         allowed_origins: Vec<String> = Vec::new(), any();
+    }
+
+    /// How the listening sockets are made.
+    sockets: Sockets {
+        /// Let several daemons listen on one TCP port (SO_REUSEPORT); the kernel deals out the new
+        /// connections. Whoever waits to be accepted by one of them when it ends is reset.
+        reuse_port: bool = false, any();
+
+        /// Permissions of the file of a Unix socket: who may connect. Its group is that of the
+        /// daemon.
+        unix_mode: FileMode = FileMode::new(0o660), any();
     }
 
     /// What goes to the log.

@@ -1,11 +1,10 @@
 //! The set of listeners: they are opened together, accepted from in turn, and closed together.
 
-use std::net::SocketAddr;
-
 use mio::{Interest, Registry, Token};
 
 use super::listener::{Accepted, Listener, SocketOptions, Spare};
 use super::{ServerEngine, StartError, token_of};
+use crate::config::ListenAddress;
 use crate::engine::Application;
 use crate::time::{Now, Time};
 
@@ -21,18 +20,18 @@ pub(super) struct Listeners {
 impl Listeners {
     /// Opens a listener for each address; the first one is registered with `first_token`, the others with those above it.
     pub(super) fn open(
-        addresses: &[SocketAddr],
+        addresses: &[ListenAddress],
         options: SocketOptions,
         registry: &Registry,
         first_token: usize,
     ) -> Result<Self, StartError> {
         let mut all = Vec::new();
-        for (place, &address) in addresses.iter().enumerate() {
+        for (place, address) in addresses.iter().enumerate() {
             let opened = Listener::open(address, options).and_then(|mut listener| {
                 listener.register(registry, Token(first_token + place))?;
                 Ok(listener)
             });
-            all.push(opened.map_err(|error| StartError::Listen(address, error))?);
+            all.push(opened.map_err(|error| StartError::Listen(address.clone(), error))?);
         }
         if all.is_empty() {
             return Err(StartError::NoListener);
@@ -40,8 +39,8 @@ impl Listeners {
         Ok(Self { all, spare: Spare::new(), exhausted: 0 })
     }
 
-    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
-        self.all.iter().map(|listener| listener.address).collect()
+    pub(super) fn addresses(&self) -> Vec<ListenAddress> {
+        self.all.iter().map(|listener| listener.address.clone()).collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -79,7 +78,7 @@ impl Listeners {
                 budget -= 1;
                 match listener.accept() {
                     Accepted::Connection(stream, remote) => {
-                        let peer = engine.accept(stream, remote.into(), now);
+                        let peer = engine.accept(stream, remote, now);
                         let Some(stream) = engine.stream_mut(peer) else { continue };
                         let both = Interest::READABLE | Interest::WRITABLE;
                         if registry.register(stream, token_of(peer), both).is_err() {

@@ -3,14 +3,11 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use mio::net::TcpStream;
 use mio::{Events, Poll, Token};
 
-use crate::config::Config;
-use crate::connection::stream::Stream;
+use crate::config::{Config, ListenAddress};
 use crate::connection::{Peer, Readiness};
 use crate::engine::{Application, Departure, Engine, Gate, Settings};
 use crate::time::Now;
@@ -22,6 +19,8 @@ mod journal;
 mod listener;
 mod listeners;
 mod signals;
+mod socket;
+mod socket_file;
 
 pub use clock::unix_now;
 
@@ -30,6 +29,7 @@ use journal::Warnings;
 use listener::SocketOptions;
 use listeners::Listeners;
 use signals::Terminations;
+use socket::Socket;
 
 /// Events taken from the kernel at once. If there are more, the next wait returns with them immediately.
 const EVENTS_MAX: usize = 1024;
@@ -45,7 +45,7 @@ const USER_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 const USER_TIMEOUT_MAX: Duration = Duration::from_secs(32_767);
 
 /// The engine over real sockets.
-type ServerEngine<A> = Engine<TcpStream, A>;
+type ServerEngine<A> = Engine<Socket, A>;
 
 /// A server that listens.
 pub struct Server<A: Application> {
@@ -67,7 +67,7 @@ pub struct Server<A: Application> {
 #[derive(Debug)]
 pub enum StartError {
     /// This address cannot be listened on.
-    Listen(SocketAddr, io::Error),
+    Listen(ListenAddress, io::Error),
     /// No address to listen on was given.
     NoListener,
     /// The open-file limit does not allow so many connections.
@@ -94,6 +94,8 @@ impl<A: Application> Server<A> {
             send_buffer: limits.send_buffer,
             user_timeout: (config.heartbeat.ping_interval + config.heartbeat.pong_timeout)
                 .clamp(USER_TIMEOUT_MIN, USER_TIMEOUT_MAX),
+            reuse_port: config.sockets.reuse_port,
+            unix_mode: config.sockets.unix_mode.bits(),
         };
         let listeners = Listeners::open(&config.listen, options, poll.registry(), FIRST_OWN_TOKEN)?;
         let settings = Settings { limits, heartbeat: config.heartbeat.clone(), shutdown: config.shutdown.clone() };
@@ -113,7 +115,7 @@ impl<A: Application> Server<A> {
     }
 
     /// The addresses that are listened on, with their real ports.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
+    pub fn addresses(&self) -> Vec<ListenAddress> {
         self.listeners.addresses()
     }
 
@@ -213,12 +215,6 @@ impl<A: Application> Server<A> {
             return false;
         }
         !self.engine.is_drained_out()
-    }
-}
-
-impl Stream for TcpStream {
-    fn shutdown_write(&mut self) -> io::Result<()> {
-        self.shutdown(std::net::Shutdown::Write)
     }
 }
 

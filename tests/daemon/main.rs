@@ -16,6 +16,7 @@
 //! | `broadcast.rs` | who hears what, and in which order; binary messages |
 //! | `slow_reader.rs` | peers that do not read, and that nobody else notices them |
 //! | `ping.rs` | the heartbeat |
+//! | `listen.rs` | where it listens: Unix sockets, several daemons on one port |
 //! | `limits.rs` | numbers of connections, messages and fragments |
 //! | `descriptors.rs` | running out of file descriptors; many comings and goings leave nothing behind |
 //! | `shutdown.rs` | SIGTERM, SIGINT, a second signal, and what everybody is told |
@@ -38,6 +39,7 @@ mod grants;
 mod handshake;
 mod health;
 mod limits;
+mod listen;
 mod log;
 mod names;
 mod origin;
