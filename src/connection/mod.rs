@@ -204,11 +204,11 @@ impl<D> Connection<D> {
     }
 
     /// Takes note of a sign of life. Only this moves on the data path; the timer wheel is not touched, unless a ping is
-    /// answered: then the answer is true, and the next ping may be due before the answer would have been.
-    pub fn hear(&mut self, bytes: usize, now: Time) -> bool {
+    /// answered: then the answer is when that was sent, and the next ping may be due before the answer would have been.
+    pub fn hear(&mut self, bytes: usize, now: Time) -> Option<Time> {
         self.received += bytes as u64;
-        self.pulse = now;
-        std::mem::take(&mut self.awaits_pong)
+        let before = std::mem::replace(&mut self.pulse, now);
+        std::mem::take(&mut self.awaits_pong).then_some(before)
     }
 
     /// True if one more message is within `per_second` and `burst` (0 per second = no limit).
@@ -217,7 +217,7 @@ impl<D> Connection<D> {
             return true;
         }
         let interval = MICROS_PER_SECOND.div_ceil(u64::from(per_second));
-        let now = now.as_millis().saturating_mul(1000);
+        let now = now.as_micros();
         let expected = self.expected.max(now);
         if expected - now > interval.saturating_mul(u64::from(burst.saturating_sub(1))) {
             return false;

@@ -80,7 +80,8 @@ impl<S: Stream, A: Application> Engine<S, A> {
             return None;
         };
         let detail = format!("{text} (limits.{key} = {limit})");
-        Some((Refusal::new(status, format!("{text}, try again later")).retry_after(self.retry_after()), detail))
+        let refusal = Refusal::new(status, format!("{text}, try again later")).because(key);
+        Some((refusal.retry_after(self.retry_after()), detail))
     }
 
     pub(super) fn retry_after(&mut self) -> u32 {
@@ -88,7 +89,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
     }
 
     fn refuse(&mut self, peer: Peer, refusal: &Refusal) {
-        self.hub.answer(peer, &refusal.response(), false, refusal.text().to_owned());
+        self.hub.refuse(peer, refusal, false, refusal.text().to_owned());
     }
 
     fn receive_request(&mut self, peer: Peer, request: &Request<'_>, rest: &[u8]) {
@@ -114,7 +115,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
             }
             Err((refusal, detail)) => {
                 let head_only = request.method() == "HEAD";
-                self.hub.answer(peer, &refusal.response(), head_only, detail);
+                self.hub.refuse(peer, &refusal, head_only, detail);
             }
         }
     }
@@ -184,6 +185,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
             Token::ToCome => {
                 if let Some(connection) = self.hub.get_mut(peer) {
                     connection.phase = Phase::TokenCheck(Box::new(wish));
+                    self.hub.token_check += 1;
                 }
             }
         }

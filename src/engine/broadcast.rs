@@ -111,11 +111,8 @@ impl<S: Stream, A: Application> Engine<S, A> {
     pub(super) fn settle_passes(&mut self) {
         for _ in 0..self.hub.rooms.passing.len() {
             let Some(room) = self.hub.rooms.passing.pop_front() else { break };
-            let Some(entry) = self.hub.rooms.get_mut(room) else { continue };
-            if entry.settle_pass() {
+            if self.hub.rooms.settle_pass(room) {
                 self.hub.rooms.passing.push_back(room);
-            } else {
-                entry.queued = false;
             }
         }
     }

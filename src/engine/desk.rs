@@ -192,9 +192,7 @@ impl<'a, D> Desk<'a, D> {
 
     /// Bytes that were said to a peer, or to its room, and are not with the kernel yet.
     pub fn unread(&self, peer: Peer) -> usize {
-        let Some(connection) = self.hub.get(peer) else { return 0 };
-        let shared = usize::try_from(connection.unread(self.hub.rooms.log(connection.seat))).unwrap_or(usize::MAX);
-        shared.saturating_add(connection.outbox.as_ref().map_or(0, |outbox| outbox.bytes()))
+        self.hub.unread(peer)
     }
 
     /// Asks for one `flushed` event when everything that was said to a peer so far is with the kernel.

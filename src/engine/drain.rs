@@ -73,7 +73,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
         if handshake {
             let text = ending.reason().into_owned();
             let refusal = Refusal::new(Status::ServiceUnavailable, text.clone()).retry_after(self.retry_after());
-            self.hub.answer(peer, &refusal.response(), false, text);
+            self.hub.refuse(peer, &refusal, false, text);
         } else {
             self.hub.end(peer, ending.clone());
         }

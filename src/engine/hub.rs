@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use slab::Slab;
 
-use super::counters::Counters;
+use super::counters::{Counters, Measures};
 use super::rooms::Rooms;
 use crate::config::{Heartbeat, Limits};
 use crate::connection::phase::{Phase, Stage};
@@ -16,7 +16,7 @@ use crate::time::{Now, Time};
 use crate::timer_wheel::TimerWheel;
 use crate::wire::close::Ending;
 use crate::wire::frame::{self, Message};
-use crate::wire::response::Response;
+use crate::wire::response::{Refusal, Response};
 
 /// Those who are too slow get this part of the ordinary time for their close frame: they are not reading anyway.
 const SLOW_GRACE_DIVISOR: u32 = 8;
@@ -53,6 +53,13 @@ pub(super) struct Hub<D> {
     pub(super) refused: VecDeque<Peer>,
     /// Connections that are admitted and not on their way out.
     pub(super) open: u32,
+    /// Connections whose token is to come as the first message.
+    pub(super) token_check: u32,
+    /// Connections on their way out.
+    pub(super) closing: u32,
+    /// Peers that have not been sent everything, in all rooms.
+    pub(super) behind: usize,
+    pub(super) measures: Measures,
     /// Counts accepted connections; see [`Peer::generation`].
     generation: u32,
 }
@@ -77,6 +84,10 @@ impl<D> Hub<D> {
             pending_by_address: HashMap::new(),
             refused: VecDeque::new(),
             open: 0,
+            token_check: 0,
+            closing: 0,
+            behind: 0,
+            measures: Measures::default(),
             generation: 0,
         }
     }
@@ -139,6 +150,13 @@ impl<D> Hub<D> {
         self.connections.get_mut(peer.index as usize).filter(|connection| connection.peer == peer)
     }
 
+    /// Bytes that were said to a peer, or to its room, and are not with the kernel yet.
+    pub(super) fn unread(&self, peer: Peer) -> usize {
+        let Some(connection) = self.get(peer) else { return 0 };
+        let shared = usize::try_from(connection.unread(self.rooms.log(connection.seat))).unwrap_or(usize::MAX);
+        shared.saturating_add(connection.outbox.as_ref().map_or(0, |outbox| outbox.bytes()))
+    }
+
     pub(super) fn peer_at(&self, index: u32) -> Option<Peer> {
         self.connections.get(index as usize).map(|connection| connection.peer)
     }
@@ -173,6 +191,7 @@ impl<D> Hub<D> {
     pub(super) fn admit(&mut self, peer: Peer, room: &str, until: Time) -> Option<Seat> {
         self.leave_pending(peer);
         let connection = self.connections.get_mut(peer.index as usize)?;
+        self.token_check -= u32::from(matches!(connection.phase, Phase::TokenCheck(_)));
         connection.phase = Phase::Open;
         connection.until = until;
         connection.owed.close_event = true;
@@ -213,14 +232,17 @@ impl<D> Hub<D> {
     pub(super) fn set_behind(&mut self, peer: Peer, behind: bool) {
         let Some(connection) = self.connections.get_mut(peer.index as usize) else { return };
         let before = std::mem::replace(&mut connection.counted.behind, behind);
-        let Some(room) = connection.seat.and_then(|seat| self.rooms.get_mut(seat.room)) else { return };
+        let Some(seat) = connection.seat else { return };
         match (before, behind) {
-            (false, true) => room.behind += 1,
-            (true, false) => {
-                room.behind -= 1;
-                if room.behind == 0 {
-                    room.release_log();
+            (false, true) => {
+                self.behind += 1;
+                if let Some(room) = self.rooms.get_mut(seat.room) {
+                    room.behind += 1;
                 }
+            }
+            (true, false) => {
+                self.behind -= 1;
+                self.rooms.caught_up(seat.room);
             }
             (true, true) | (false, false) => {}
         }
@@ -237,21 +259,32 @@ impl<D> Hub<D> {
         let after = self.rooms.log(connection.seat).end();
         let told = connection.tell(message.opcode(), message.payload(), after, self.limits.outbox, self.now.time);
         match told {
-            Ok(()) => self.queue_flush(peer),
+            Ok(()) => {
+                self.counters.deliveries += 1;
+                self.queue_flush(peer);
+            }
             Err(ending) => self.end(peer, ending),
         }
     }
 
     /// Appends a message to a room's log, to be stepped over by `except`.
     pub(super) fn broadcast(&mut self, room: u32, except: Option<Peer>, message: Message<'_>) {
-        let Some(entry) = self.rooms.get_mut(room) else { return };
         let sender = except.map_or(crate::room::log::NO_SENDER, |peer| peer.index);
-        let end = entry.log.append(message, sender, self.now.time);
-        self.counters.broadcasts += 1;
+        let Some((end, open)) = self.rooms.append(room, message, sender, self.now.time) else { return };
         self.rooms.queue_pass(room);
+        let mut hearers = open as u64;
         if let Some(connection) = except.and_then(|peer| self.get_mut(peer)) {
             connection.walk.own_until = end;
+            hearers -= u64::from(connection.is_open());
         }
+        self.counters.broadcasts += 1;
+        self.counters.deliveries += hearers;
+    }
+
+    /// As [`Hub::answer`], with a refusal, which is counted by its cause.
+    pub(super) fn refuse(&mut self, peer: Peer, refusal: &Refusal, head_only: bool, detail: String) {
+        *self.counters.refusals.entry(refusal.cause()).or_default() += 1;
+        self.answer(peer, &refusal.response(), head_only, detail);
     }
 
     /// Answers a request that does not become a WebSocket; that is the end of the connection.
@@ -283,7 +316,11 @@ impl<D> Hub<D> {
         if connection.is_open() {
             self.leave_open(peer);
         }
-        self.counters.count_ending(&ending);
+        let Some(connection) = self.get(peer) else { return };
+        let was_websocket = !matches!(connection.phase, Phase::Handshake(_));
+        self.token_check -= u32::from(matches!(connection.phase, Phase::TokenCheck(_)));
+        self.closing += 1;
+        self.counters.count_ending(&ending, was_websocket);
         let grace = if ending.is_too_slow() {
             self.limits.close_timeout / SLOW_GRACE_DIVISOR
         } else {

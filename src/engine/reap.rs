@@ -51,6 +51,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
         let connection = self.hub.connections.remove(peer.index as usize);
         let remote = connection.remote;
         let Phase::Closing(closing) = connection.phase else { return None };
+        self.hub.closing -= 1;
         Some(Departure {
             label: self.application.label(&connection.data).map(str::to_owned),
             remote,

@@ -24,6 +24,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
     /// Reads once from everybody who is ready, up to the turn's budgets.
     pub fn receive(&mut self, now: Now) {
         self.hub.now = now;
+        self.hub.rooms.passed.clear();
         let mut buffer = std::mem::take(&mut self.buffer);
         let mut budget = TURN_BYTES_MAX;
         for _ in 0..self.hub.runnable.len() {
@@ -106,7 +107,8 @@ impl<S: Stream, A: Application> Engine<S, A> {
         } else {
             connection.ready.readable = false;
         }
-        if answered {
+        if let Some(asked) = answered {
+            self.hub.measures.round_trips.record(now.micros_since(asked));
             self.hub.rearm(peer);
         }
     }

@@ -7,6 +7,8 @@ use slab::Slab;
 use crate::connection::Seat;
 use crate::room::Room;
 use crate::room::log::Log;
+use crate::time::Time;
+use crate::wire::frame::Message;
 
 /// Names a room for as long as somebody is in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,6 +21,10 @@ pub(super) struct Rooms {
     by_name: HashMap<Box<str>, u32>,
     /// The rooms in which something was said that not everybody has been visited for.
     pub(super) passing: VecDeque<u32>,
+    /// For each pass that came through in this turn, when the oldest message was said that it brought to everybody.
+    pub(super) passed: Vec<Time>,
+    /// How many bytes all logs hold.
+    log_bytes: u64,
     /// What those read who are in no room.
     nothing: Log,
 }
@@ -64,10 +70,58 @@ impl Rooms {
         if self.get(room).is_some_and(|room| room.members().is_empty()) {
             let gone = self.rooms.remove(room as usize);
             self.by_name.remove(&gone.name);
+            self.log_bytes -= gone.log.bytes();
             if gone.queued {
                 self.passing.retain(|&other| other != room);
             }
         }
+    }
+
+    /// Adds a message to a room's log, and returns the position behind it and how many of the members can hear.
+    pub(super) fn append(&mut self, room: u32, message: Message<'_>, sender: u32, now: Time) -> Option<(u64, usize)> {
+        let room = self.rooms.get_mut(room as usize)?;
+        let before = room.log.end();
+        let end = room.log.append(message, sender, now);
+        room.note_said(now);
+        self.log_bytes += end - before;
+        Some((end, room.open))
+    }
+
+    /// Ends the pass of a room that is queued, if it has come through, and lets its log forget what everybody has. True if
+    /// another round is needed.
+    pub(super) fn settle_pass(&mut self, room: u32) -> bool {
+        let Some(room) = self.rooms.get_mut(room as usize) else { return false };
+        self.passed.extend(room.came_through());
+        let before = room.log.bytes();
+        room.queued = room.settle_pass();
+        self.log_bytes -= before - room.log.bytes();
+        room.queued
+    }
+
+    /// A member was behind and is not any more. With the last of them the room's log can go.
+    pub(super) fn caught_up(&mut self, room: u32) {
+        let Some(room) = self.rooms.get_mut(room as usize) else { return };
+        room.behind -= 1;
+        if room.behind == 0 {
+            let before = room.log.bytes();
+            room.release_log();
+            self.log_bytes -= before - room.log.bytes();
+        }
+    }
+
+    /// How many rooms there are.
+    pub(super) fn len(&self) -> usize {
+        self.rooms.len()
+    }
+
+    /// Room keys are below this.
+    pub(super) fn places(&self) -> u32 {
+        as_key(self.rooms.capacity())
+    }
+
+    /// How many bytes all logs hold.
+    pub(super) fn log_bytes(&self) -> u64 {
+        self.log_bytes
     }
 
     /// Puts a room on the list of those whose members are to be visited.

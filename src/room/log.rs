@@ -22,6 +22,7 @@ pub struct Log {
     entries: VecDeque<Entry>,
     start: u64,
     end: u64,
+    sequence: u64,
 }
 
 #[derive(Debug)]
@@ -49,6 +50,11 @@ impl Log {
     /// Where the next frame will begin.
     pub fn end(&self) -> u64 {
         self.end
+    }
+
+    /// How many messages there were since the room was made, which is also the number of the newest: the first one is 1.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
     }
 
     /// How many bytes of frames are held.
@@ -80,6 +86,7 @@ impl Log {
             self.end = chunk.start + chunk.bytes.len() as u64;
         }
         self.entries.push_back(Entry { end: self.end, sender, at: now });
+        self.sequence += 1;
         self.end
     }
 

@@ -139,6 +139,7 @@ impl<A: Application> Server<A> {
         self.engine.expire(now);
         self.engine.flush(now);
         self.reap(now);
+        self.engine.end_turn(self.clock.time());
         Ok(())
     }
 

@@ -250,6 +250,11 @@ impl Ending {
         matches!(self, Self::TooFarBehind { .. } | Self::OutboxFull { .. } | Self::TooLongBehind(_))
     }
 
+    /// True when it was the peer that ended it, or the network between, and not the server.
+    pub fn is_by_peer(&self) -> bool {
+        self.is_broken() || matches!(self, Self::ClosedByPeer { .. } | Self::Gone)
+    }
+
     /// True when nothing can be sent any more.
     pub fn is_broken(&self) -> bool {
         matches!(self, Self::Reset | Self::Transport(_))

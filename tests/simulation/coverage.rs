@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hollerd::engine::Counters;
+use hollerd::engine::{ClosedBy, Counters};
 
 /// Every way in which a connection ends.
 const ENDINGS: [&str; 25] = [
@@ -64,6 +64,8 @@ impl Coverage {
             accepted,
             admitted,
             answers,
+            refusals,
+            closes,
             endings,
             full,
             pending_full,
@@ -73,6 +75,7 @@ impl Coverage {
             cut,
             messages_in,
             broadcasts,
+            deliveries,
             writes,
             pings,
             bytes_in,
@@ -89,11 +92,16 @@ impl Coverage {
             ("cut", cut),
             ("messages_in", messages_in),
             ("broadcasts", broadcasts),
+            ("deliveries", deliveries),
             ("writes", writes),
             ("pings", pings),
             ("bytes_in", bytes_in),
             ("bytes_out", bytes_out),
         ];
+        refusals.iter().for_each(|(&cause, count)| *self.others.entry(cause).or_default() += count);
+        let closed = |by| -> u64 { closes.iter().filter(|((who, _), _)| *who == by).map(|(_, count)| count).sum() };
+        *self.others.entry("closed by the peer").or_default() += closed(ClosedBy::Peer);
+        *self.others.entry("closed by us").or_default() += closed(ClosedBy::Us);
         others.iter().for_each(|&(name, count)| *self.others.entry(name).or_default() += count);
         endings.iter().for_each(|(&name, count)| *self.endings.entry(name).or_default() += count);
         answers.iter().for_each(|(&status, count)| *self.answers.entry(status).or_default() += count);
