@@ -117,6 +117,32 @@ settings! {
         /// address, so this does not count those who are in. 0 means no limit.
         pending_per_address: u32 = 64, within(0, CONNECTIONS_MAX);
 
+        /// Connections from one address, in all; further ones are answered with 429. Of IPv6 the
+        /// first 64 bits count as the address. 0 means no limit: many people can share an address.
+        connections_per_address: u32 = 0, within(0, CONNECTIONS_MAX);
+
+        /// New connections per second in the long run; more are answered with 503. Those who are in
+        /// are served all the same. 0 means no limit.
+        handshakes_per_second: u32 = 0, within(0, 1_000_000);
+
+        /// New connections that may come at once before the rate counts.
+        handshake_burst: u32 = 1000, within(0, 1_000_000);
+
+        /// New connections per second from one address in the long run; more are answered with 429.
+        /// 65,536 addresses are remembered while their rate matters. 0 means no limit.
+        handshakes_per_second_per_address: u32 = 0, within(0, 1_000_000);
+
+        /// New connections that may come at once from one address before its rate counts.
+        handshake_burst_per_address: u32 = 50, within(0, 1_000_000);
+
+        /// Rooms at once. Whoever would make another one gets 503, or 1013 where the token comes as
+        /// first message.
+        rooms: u32 = 65_536, within(1, CONNECTIONS_MAX);
+
+        /// Users in one room. Whoever would be one more gets 503, or 1013 where the token comes as
+        /// first message. 0 means no limit.
+        users_per_room: u32 = 0, within(0, CONNECTIONS_MAX);
+
         /// Longest request head, in bytes: request line and headers together. Longer ones get 431.
         request_head: usize = 8 * KIB, within(256, MIB);
 

@@ -4,6 +4,7 @@
 use std::io::{ErrorKind, IoSlice};
 use std::time::Duration;
 
+use crate::rate::{Meter, Rate};
 use crate::room::log::Log;
 use crate::time::Time;
 use crate::wire::close::Ending;
@@ -27,7 +28,6 @@ use walk::Walk;
 
 /// The most slices that one write gathers; whoever has more gets it in the next turn.
 const SLICES_MAX: usize = 32;
-const MICROS_PER_SECOND: u64 = 1_000_000;
 
 /// Names one connection for as long as it exists. The index is reused later, the generation is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -80,11 +80,14 @@ pub struct Owed {
 
 /// Which counts a connection is part of, so that it is in each once and is taken out of each.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "counts are independent of each other")]
 pub struct Counted {
     /// Among those who are behind in their room.
     pub behind: bool,
     /// Among those who are not admitted, also while it is told why and sent away.
     pub pending: bool,
+    /// Among those from its address.
+    pub address: bool,
     /// Among those who were refused on arrival and are still there.
     pub refused: bool,
 }
@@ -130,9 +133,8 @@ pub struct Connection<D> {
     pub sent: u64,
     /// When it was last heard of, or when the ping went out that has no answer yet.
     pulse: Time,
-    /// When the next message would be exactly on time at the allowed rate (the generic cell rate algorithm), in
-    /// microseconds since the start: at high rates many messages share a millisecond.
-    expected: u64,
+    /// How much it has said lately.
+    said: Meter,
 }
 
 /// What a flush came to.
@@ -172,7 +174,7 @@ impl<D> Connection<D> {
             received: 0,
             sent: 0,
             pulse: now,
-            expected: 0,
+            said: Meter::default(),
         }
     }
 
@@ -213,17 +215,7 @@ impl<D> Connection<D> {
 
     /// True if one more message is within `per_second` and `burst` (0 per second = no limit).
     pub fn may_say(&mut self, per_second: u32, burst: u32, now: Time) -> bool {
-        if per_second == 0 {
-            return true;
-        }
-        let interval = MICROS_PER_SECOND.div_ceil(u64::from(per_second));
-        let now = now.as_micros();
-        let expected = self.expected.max(now);
-        if expected - now > interval.saturating_mul(u64::from(burst.saturating_sub(1))) {
-            return false;
-        }
-        self.expected = expected.saturating_add(interval);
-        true
+        self.said.take(Rate::new(per_second, burst), now)
     }
 
     /// Puts a message for this peer alone behind position `after` of the log.

@@ -26,6 +26,18 @@ pub struct Counters {
     pub pending_full: u64,
     /// Refused on arrival: `limits.pending_per_address` was reached.
     pub pending_per_address_full: u64,
+    /// Refused on arrival: `limits.connections_per_address` was reached.
+    pub connections_per_address_full: u64,
+    /// Refused on arrival: more than `limits.handshakes_per_second`.
+    pub handshakes_over: u64,
+    /// Refused on arrival: more than `limits.handshakes_per_second_per_address`.
+    pub handshakes_per_address_over: u64,
+    /// Let in without a look at the rate of the address, because too many addresses have come lately.
+    pub addresses_full: u64,
+    /// Refused a new room: `limits.rooms` was reached.
+    pub rooms_full: u64,
+    /// Refused a room that has as many users as `limits.users_per_room`.
+    pub users_per_room_full: u64,
     /// Not read from in a turn because the room's log had reached `limits.room_log`.
     pub held_back: u64,
     /// A turn's share of messages or bytes was used up, and the rest waited for the next turn.

@@ -68,12 +68,16 @@ impl<'a, D> Desk<'a, D> {
     }
 
     /// Moves a peer to the room called `room`, which is made if need be. What it has not been sent yet of the old room
-    /// comes first.
+    /// comes first. `None` if the peer is gone, and if a limit is in the way (`limits.rooms`, `limits.users_per_room`): then
+    /// it stays where it is.
     pub fn move_to(&mut self, peer: Peer, room: &str) -> Option<RoomId> {
         let hub = &mut *self.hub;
-        let connection =
-            hub.connections.get_mut(peer.index as usize).filter(|other| other.peer == peer && other.is_open())?;
+        let connection = hub.get(peer).filter(|connection| connection.is_open())?;
         let old = connection.seat?;
+        if hub.no_seat(room, Some(old.room)).is_some() {
+            return None;
+        }
+        let connection = hub.connections.get_mut(peer.index as usize)?;
         connection.carry_over(hub.rooms.log(Some(old)), hub.now.time);
         let waiting = connection.outbox.as_ref().map_or(0, |outbox| outbox.bytes());
         if let Some(left) = hub.rooms.get_mut(old.room) {

@@ -1,17 +1,18 @@
 //! All peers, all rooms, all deadlines, and the lists of what is to be done. The steps of a turn work on it, and so does
 //! the application through its [`Desk`](super::Desk). It knows neither sockets nor the application.
 
-use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
+use std::collections::VecDeque;
 
 use slab::Slab;
 
+use super::addresses::Addresses;
 use super::counters::{Counters, Measures};
 use super::rooms::Rooms;
 use crate::config::{Heartbeat, Limits};
 use crate::connection::phase::{Phase, Stage};
 use crate::connection::remote::Remote;
 use crate::connection::{Connection, Peer, Seat};
+use crate::rate::Meter;
 use crate::time::{Now, Time};
 use crate::timer_wheel::TimerWheel;
 use crate::wire::close::Ending;
@@ -20,9 +21,6 @@ use crate::wire::response::{Refusal, Response};
 
 /// Those who are too slow get this part of the ordinary time for their close frame: they are not reading anyway.
 const SLOW_GRACE_DIVISOR: u32 = 8;
-
-/// Of those who were refused on arrival this many are waited for, so that no reset eats their answer.
-const REFUSED_WAITING_MAX: usize = 16;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -48,7 +46,10 @@ pub(super) struct Hub<D> {
     pub(super) flushed: Vec<Peer>,
     /// Connections that are not admitted yet.
     pub(super) pending: u32,
-    pub(super) pending_by_address: HashMap<IpAddr, u32>,
+    /// What is counted by address.
+    pub(super) addresses: Addresses,
+    /// Everybody who came lately, refused ones not included.
+    pub(super) arrivals: Meter,
     /// Refused on arrival and still there, the oldest first.
     pub(super) refused: VecDeque<Peer>,
     /// Connections that are admitted and not on their way out.
@@ -81,7 +82,8 @@ impl<D> Hub<D> {
             over: Vec::new(),
             flushed: Vec::new(),
             pending: 0,
-            pending_by_address: HashMap::new(),
+            addresses: Addresses::default(),
+            arrivals: Meter::default(),
             refused: VecDeque::new(),
             open: 0,
             token_check: 0,
@@ -102,44 +104,6 @@ impl<D> Hub<D> {
         entry.insert(Connection::new(data, peer, remote, until, self.now.time));
         self.wheel.arm(index, until);
         peer
-    }
-
-    /// Counts a connection among those who are not admitted, until it is or until it is gone.
-    pub(super) fn enter_pending(&mut self, peer: Peer) {
-        let Some(connection) = self.get_mut(peer) else { return };
-        connection.counted.pending = true;
-        let address = connection.remote.ip();
-        self.pending += 1;
-        if let Some(address) = address {
-            *self.pending_by_address.entry(address).or_default() += 1;
-        }
-    }
-
-    /// Counts a connection among those who were refused on arrival. When there are many, the oldest are waited for no
-    /// longer: they have their answer, and others want theirs.
-    pub(super) fn enter_refused(&mut self, peer: Peer) {
-        let Some(connection) = self.get_mut(peer) else { return };
-        connection.counted.refused = true;
-        self.refused.push_back(peer);
-        let excess = self.refused.len().saturating_sub(REFUSED_WAITING_MAX);
-        let answered = self.refused.iter().filter(|&&peer| {
-            self.get(peer).and_then(Connection::closing).is_some_and(|closing| closing.stage == Stage::Discarding)
-        });
-        let oldest: Vec<Peer> = answered.take(excess).copied().collect();
-        for peer in oldest {
-            self.cut(peer);
-        }
-    }
-
-    pub(super) fn leave_refused(&mut self, peer: Peer) {
-        if self.get(peer).is_some_and(|connection| connection.counted.refused) {
-            self.refused.retain(|&other| other != peer);
-        }
-    }
-
-    /// How many places are taken; those who are being refused take none.
-    pub(super) fn occupied(&self) -> usize {
-        self.connections.len() - self.refused.len()
     }
 
     pub(super) fn get(&self, peer: Peer) -> Option<&Connection<D>> {
@@ -354,21 +318,5 @@ impl<D> Hub<D> {
             room.open -= 1;
         }
         self.departed.push_back(peer);
-    }
-
-    pub(super) fn leave_pending(&mut self, peer: Peer) {
-        let Some(connection) = self.get_mut(peer) else { return };
-        if !std::mem::take(&mut connection.counted.pending) {
-            return;
-        }
-        let address = connection.remote.ip();
-        self.pending -= 1;
-        let Some(address) = address else { return };
-        if let Some(count) = self.pending_by_address.get_mut(&address) {
-            *count -= 1;
-            if *count == 0 {
-                self.pending_by_address.remove(&address);
-            }
-        }
     }
 }

@@ -14,8 +14,10 @@ use crate::time::{Now, Time};
 use crate::wire::boundary::MessageLimits;
 use crate::wire::close::Ending;
 
+mod addresses;
 mod admission;
 mod application;
+mod arrival;
 mod broadcast;
 mod census;
 mod counters;
@@ -249,6 +251,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
             }
         }
         assert_eq!((open, pending), (self.hub.open, self.hub.pending), "a count is wrong");
+        self.hub.check_addresses();
         assert_eq!((token_check, closing), (self.hub.token_check, self.hub.closing), "a count of phases is wrong");
         let (mut slow_readers, mut log_bytes) = (0, 0);
         for (_, room) in self.hub.rooms.iter() {

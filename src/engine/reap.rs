@@ -42,6 +42,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
         self.hub.get(peer)?;
         self.hub.stand_up(peer);
         self.hub.leave_pending(peer);
+        self.hub.leave_address(peer);
         self.hub.leave_refused(peer);
         self.hub.wheel.disarm(peer.index);
         if let Some(place) = self.streams.get_mut(peer.index as usize) {

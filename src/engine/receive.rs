@@ -275,6 +275,9 @@ impl<S: Stream, A: Application> Engine<S, A> {
         let wish = wish.clone();
         match self.gate.check_first_message(token, &wish.room, self.hub.now) {
             Ok(identity) => {
+                if let Some((full, _)) = self.hub.no_seat(&wish.room, None) {
+                    return self.hub.end(peer, full);
+                }
                 self.open_connection(peer, &wish.room, wish.protocol, identity, true);
             }
             Err(ending) => self.hub.end(peer, ending),

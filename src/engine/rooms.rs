@@ -14,7 +14,8 @@ use crate::wire::frame::Message;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RoomId(pub(crate) u32);
 
-/// The rooms that exist.
+/// The rooms that exist. There are at most `limits.rooms`, so that the tables, which double when they are full, never copy
+/// more at once than a few milliseconds take.
 #[derive(Debug, Default)]
 pub(super) struct Rooms {
     rooms: Slab<Room>,

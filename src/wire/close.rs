@@ -66,6 +66,16 @@ pub enum Ending {
     },
     /// The oldest unread message is older than the limit.
     TooLongBehind(Duration),
+    /// The room has as many users as the limit.
+    RoomFull {
+        /// The limit.
+        most: u32,
+    },
+    /// The room does not exist, and there are as many others as the limit.
+    TooManyRooms {
+        /// The limit.
+        most: u32,
+    },
     /// The token in the first message is no good; the text says why.
     TokenRefused(String),
     /// The token has expired while its bearer was connected.
@@ -135,6 +145,7 @@ impl Ending {
             Self::Fault(_) => 1011,
             Self::Restarting => 1012,
             Self::TooFarBehind { .. } | Self::OutboxFull { .. } | Self::TooLongBehind(_) => 1013,
+            Self::RoomFull { .. } | Self::TooManyRooms { .. } => 1013,
             Self::ShuttingDown => 1001,
             Self::TokenRefused(_) | Self::TokenExpired => 4401,
             Self::RoomForbidden => 4403,
@@ -164,6 +175,8 @@ impl Ending {
             Self::TooFarBehind { .. } => "too_far_behind",
             Self::OutboxFull { .. } => "outbox_full",
             Self::TooLongBehind(_) => "too_long_behind",
+            Self::RoomFull { .. } => "room_full",
+            Self::TooManyRooms { .. } => "too_many_rooms",
             Self::TokenRefused(_) => "token_refused",
             Self::TokenExpired => "token_expired",
             Self::RoomForbidden => "room_forbidden",
@@ -197,6 +210,8 @@ impl Ending {
             Self::TooFarBehind { most } => format!("too slow: more than {most} bytes unread").into(),
             Self::OutboxFull { most } => format!("too slow: more than {most} bytes of private messages unread").into(),
             Self::TooLongBehind(limit) => format!("too slow: unread for more than {limit:?}").into(),
+            Self::RoomFull { most } => format!("the room is full: {most} users are allowed").into(),
+            Self::TooManyRooms { most } => format!("too many rooms: {most} are allowed").into(),
             Self::TokenRefused(why) => why.into(),
             Self::TokenExpired => "token expired, get a new one".into(),
             Self::RoomForbidden => "your token does not open this room".into(),
@@ -218,6 +233,7 @@ impl Ending {
             Self::Transport(_) | Self::TooBig { .. } | Self::RoomForbidden => ComeBack::No,
             Self::TooManyMessages { .. } | Self::TooManyFragments { .. } => ComeBack::AfterAPause,
             Self::MessageTimeout(_) | Self::NoPong(_) => ComeBack::AfterAPause,
+            Self::RoomFull { .. } | Self::TooManyRooms { .. } => ComeBack::AfterAPause,
             Self::TokenRefused(_) | Self::TokenExpired => ComeBack::WithNewToken,
             Self::ShuttingDown | Self::Restarting => ComeBack::WithJitter,
         }
@@ -239,6 +255,7 @@ impl Ending {
             Self::TooFarBehind { .. } | Self::OutboxFull { .. } | Self::TooLongBehind(_) | Self::TokenRefused(_) => {
                 Severity::Info
             }
+            Self::RoomFull { .. } | Self::TooManyRooms { .. } => Severity::Info,
             Self::TokenExpired | Self::RoomForbidden | Self::NoTokenInTime(_) => Severity::Info,
             Self::NoNameInTime(_) | Self::ShuttingDown | Self::Restarting => Severity::Info,
             Self::Application { .. } => Severity::Info,
@@ -297,6 +314,8 @@ mod tests {
             Ending::TooFarBehind { most: 1 << 20 },
             Ending::OutboxFull { most: 1 << 16 },
             Ending::TooLongBehind(second),
+            Ending::RoomFull { most: 1000 },
+            Ending::TooManyRooms { most: 65_536 },
             Ending::TokenRefused("token expired".into()),
             Ending::TokenExpired,
             Ending::RoomForbidden,

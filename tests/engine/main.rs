@@ -1,6 +1,7 @@
 //! The engine on pipes in memory: one script per promise that was once broken, with the events in the order that broke it.
 //! `tests/simulation` looks for such orders at random; a seed that finds one becomes a script here.
 
+mod limits;
 mod world;
 
 use std::time::Duration;

@@ -317,6 +317,7 @@ fn audit_ending(peer: Peer, place: &Place, guest: &Guest, plan: &Plan, draining:
         Ending::TokenExpired => client.visit.expires.is_some_and(|expires| expires <= now.unix),
         Ending::ShuttingDown | Ending::Restarting => draining,
         Ending::Fault(_) | Ending::RoomForbidden | Ending::Application { .. } => !plan.is_chat,
+        Ending::RoomFull { .. } | Ending::TooManyRooms { .. } => !plan.is_chat,
         Ending::NoNameInTime(limit) => !plan.is_chat || since(Some(guest.opened.time), *limit),
         Ending::TokenRefused(_) | Ending::NoTokenInTime(_) | Ending::Answered { .. } => false,
     };

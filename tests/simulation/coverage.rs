@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hollerd::engine::{ClosedBy, Counters};
 
 /// Every way in which a connection ends.
-const ENDINGS: [&str; 25] = [
+const ENDINGS: [&str; 27] = [
     "answered",
     "application",
     "binary_refused",
@@ -22,6 +22,7 @@ const ENDINGS: [&str; 25] = [
     "reset",
     "restarting",
     "room_forbidden",
+    "room_full",
     "shutting_down",
     "token_expired",
     "token_refused",
@@ -30,6 +31,7 @@ const ENDINGS: [&str; 25] = [
     "too_long_behind",
     "too_many_fragments",
     "too_many_messages",
+    "too_many_rooms",
     "transport",
 ];
 const ANSWERS: [u16; 11] = [200, 400, 401, 403, 404, 405, 408, 426, 429, 431, 503];
@@ -70,6 +72,13 @@ impl Coverage {
             full,
             pending_full,
             pending_per_address_full,
+            connections_per_address_full,
+            handshakes_over,
+            handshakes_per_address_over,
+            rooms_full,
+            users_per_room_full,
+            // It takes more addresses than a simulation has.
+            addresses_full: _,
             held_back,
             over_budget,
             cut,
@@ -87,6 +96,11 @@ impl Coverage {
             ("full", full),
             ("pending_full", pending_full),
             ("pending_per_address_full", pending_per_address_full),
+            ("connections_per_address_full", connections_per_address_full),
+            ("handshakes_over", handshakes_over),
+            ("handshakes_per_address_over", handshakes_per_address_over),
+            ("rooms_full", rooms_full),
+            ("users_per_room_full", users_per_room_full),
             ("held_back", held_back),
             ("over_budget", over_budget),
             ("cut", cut),

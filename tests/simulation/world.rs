@@ -14,6 +14,7 @@ use hollerd::time::{Now, Time};
 
 use crate::audit::Account;
 use crate::client::Client;
+use crate::door::Door;
 use crate::ledger::Witness;
 use crate::plan::Plan;
 use crate::request;
@@ -50,6 +51,7 @@ pub(crate) struct World<W: Witness> {
     quiet: bool,
     departures: Vec<Departure>,
     pub(crate) totals: Totals,
+    pub(crate) door: Door,
     pub(crate) trace: bool,
 }
 
@@ -79,6 +81,7 @@ impl<W: Witness> World<W> {
             quiet: false,
             departures: Vec::new(),
             totals: Totals::default(),
+            door: Door::default(),
             trace,
             plan,
         }
@@ -204,8 +207,11 @@ impl<W: Witness> World<W> {
                 return;
             }
             let Some(mut client) = self.backlog.pop_front() else { return };
+            self.door.look(self.engine.counters());
             let peer = self.engine.accept(Line(Rc::clone(&client.socket)), client.remote.into(), self.now);
             client.peer = Some(peer);
+            self.door.came(self.engine.counters(), client.remote.ip(), self.now.time);
+            self.door.audit(&self.plan.settings.limits);
             assert!(self.engine.stream_mut(peer).is_some(), "a connection has no stream");
             if self.random.u8(..=255) == 0 {
                 // It could not be registered.
@@ -229,6 +235,7 @@ impl<W: Witness> World<W> {
         self.totals.cut_before = self.engine.counters().cut;
         self.engine.check_invariants();
         self.audit_memory();
+        self.audit_crowds();
         if self.trace {
             println!(
                 "step {:5}  {:9} ms  {:3} connections, {:3} open, {:5} broadcasts{}",

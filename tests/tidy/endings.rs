@@ -50,7 +50,10 @@ fn next(ending: &Ending, config: &Config) -> Option<Ending> {
         Ending::Fault(_) => Ending::TooFarBehind { most: limits.unread },
         Ending::TooFarBehind { .. } => Ending::OutboxFull { most: limits.outbox },
         Ending::OutboxFull { .. } => Ending::TooLongBehind(limits.unread_age),
-        Ending::TooLongBehind(_) => Ending::TokenRefused(any()),
+        // Off by default, so README shows a number that somebody may choose.
+        Ending::TooLongBehind(_) => Ending::RoomFull { most: 1000 },
+        Ending::RoomFull { .. } => Ending::TooManyRooms { most: limits.rooms },
+        Ending::TooManyRooms { .. } => Ending::TokenRefused(any()),
         Ending::TokenRefused(_) => Ending::TokenExpired,
         Ending::TokenExpired => Ending::RoomForbidden,
         Ending::RoomForbidden => Ending::NoTokenInTime(limits.admit_timeout),
@@ -108,6 +111,6 @@ mod tests {
     #[test]
     fn no_ending_is_left_out() {
         let names: BTreeSet<&str> = all().iter().map(Ending::name).collect();
-        assert_eq!(names.len(), 25);
+        assert_eq!(names.len(), 27);
     }
 }
