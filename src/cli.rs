@@ -3,14 +3,13 @@
 //! `serve` is what happens without a subcommand, so its options stand at the top as well.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{AuthMode, Fault, LogLevel, Overrides, parse_duration};
+use crate::config::{AuthMode, Fault, ListenAddress, LogLevel, Overrides, parse_duration};
 
 /// What the daemon was asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,9 +134,9 @@ struct ServeArgs {
     /// Configuration file ("hollerd config" prints one to start from)
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Address to listen on, such as 127.0.0.1:8080; may be given several times
+    /// Where to listen: 127.0.0.1:8080 or unix:PATH; may be given several times
     #[arg(long, value_name = "ADDR")]
-    listen: Vec<SocketAddr>,
+    listen: Vec<ListenAddress>,
     /// What lets a client in
     #[arg(long, value_name = "MODE", value_parser = words::<AuthMode>(AuthMode::WORDS))]
     auth: Option<AuthMode>,

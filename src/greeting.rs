@@ -3,14 +3,13 @@
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use hollerd::config::AuthMode;
+use hollerd::config::{AuthMode, ListenAddress};
 
 /// One block per listener; whoever starts the daemon from a script can wait for its first line.
-pub(crate) fn print(addresses: &[SocketAddr], mode: AuthMode, fresh_token: Option<&str>) {
+pub(crate) fn print(addresses: &[ListenAddress], mode: AuthMode, fresh_token: Option<&str>) {
     let mut text = String::new();
-    for &address in addresses {
+    for address in addresses {
         text.push_str(&format!("hollerd {} listening on {address}\n", env!("CARGO_PKG_VERSION")));
-        let host = reachable(address);
         let (fragment, header) = match (mode, fresh_token) {
             (AuthMode::None, _) => (String::new(), String::new()),
             (_, Some(token)) => (format!("#token={token}"), format!(" -H 'Authorization: Bearer {token}'")),
@@ -18,8 +17,18 @@ pub(crate) fn print(addresses: &[SocketAddr], mode: AuthMode, fresh_token: Optio
                 ("#token=YOUR-TOKEN".to_owned(), " -H 'Authorization: Bearer YOUR-TOKEN'".to_owned())
             }
         };
-        text.push_str(&format!("  open   http://{host}/{fragment}\n"));
-        text.push_str(&format!("  try    websocat 'ws://{host}/ws'{header}\n"));
+        match address {
+            ListenAddress::Tcp(address) => {
+                let host = reachable(*address);
+                text.push_str(&format!("  open   http://{host}/{fragment}\n"));
+                text.push_str(&format!("  try    websocat 'ws://{host}/ws'{header}\n"));
+            }
+            // A browser cannot get there.
+            ListenAddress::Unix(path) => {
+                let path = path.display();
+                text.push_str(&format!("  try    websocat 'ws-c:unix:{path}' --ws-c-uri ws://localhost/ws{header}\n"));
+            }
+        }
     }
     say_raw(&text);
 }

@@ -7,7 +7,7 @@
 //! - [`engine`] has all peers, rooms and deadlines, but no socket of its own and no clock.
 //! - [`connection`] is one peer over any stream; it does not know that others exist.
 //! - [`room`] is a shared log of what was said, and who reads it.
-//! - [`auth`], [`wire`], [`timer_wheel`], [`config`] and [`time`] are values and pure functions.
+//! - [`auth`], [`wire`], [`timer_wheel`], [`rate`], [`config`] and [`time`] are values and pure functions.
 //!
 //! # Your own application
 //! Implement [`Application`](engine::Application) and run it on a [`Server`](server::Server); `examples/echo.rs` does so
@@ -43,6 +43,7 @@ pub mod cli;
 pub mod config;
 pub mod connection;
 pub mod engine;
+pub mod rate;
 pub mod room;
 pub mod server;
 pub mod time;

@@ -3,7 +3,10 @@
 use std::ops::Add;
 use std::time::Duration;
 
-/// A moment, in milliseconds since the server started. Monotonic: a change of the wall clock does not move it.
+const MICROS_PER_MILLI: u64 = 1000;
+
+/// A moment, in microseconds since the server started. Monotonic: a change of the wall clock does not move it. Deadlines
+/// need no such precision, but a turn of the loop and the round trip of a ping can take less than a millisecond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Time(u64);
 
@@ -15,17 +18,32 @@ impl Time {
 
     /// The moment `millis` milliseconds after the start.
     pub const fn from_millis(millis: u64) -> Self {
-        Self(millis)
+        Self(millis.saturating_mul(MICROS_PER_MILLI))
     }
 
-    /// Milliseconds since the start.
+    /// The moment `micros` microseconds after the start.
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(micros)
+    }
+
+    /// Whole milliseconds since the start.
     pub const fn as_millis(self) -> u64 {
+        self.0 / MICROS_PER_MILLI
+    }
+
+    /// Microseconds since the start.
+    pub const fn as_micros(self) -> u64 {
         self.0
     }
 
     /// How long ago `earlier` was; zero if it is still to come.
     pub fn since(self, earlier: Self) -> Duration {
-        Duration::from_millis(self.0.saturating_sub(earlier.0))
+        Duration::from_micros(self.micros_since(earlier))
+    }
+
+    /// The same in microseconds.
+    pub const fn micros_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
     }
 }
 
@@ -34,8 +52,8 @@ impl Add<Duration> for Time {
 
     /// A sum past the end of time is [`Time::NEVER`], so that an absurd setting means "no deadline" and not a wrap.
     fn add(self, duration: Duration) -> Self {
-        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        Self(self.0.saturating_add(millis))
+        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(micros))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::time::Time;
 
 /// How long one slot is. Deadlines are rounded up to it, so nothing is ever due before its time.
 const TICK_MS: u64 = 64;
+const TICK_MICROS: u64 = TICK_MS * 1000;
 /// A power of two, so that a tick's slot is its low bits.
 const SLOTS: u32 = 1024;
 const WORD_BITS: u32 = u64::BITS;
@@ -122,7 +123,7 @@ impl TimerWheel {
     /// Moves on to `now` and appends the keys that came due to `due`, `most` at the most; the rest comes with the next
     /// call. The keys handed out are no longer armed.
     pub fn expire(&mut self, now: Time, most: usize, due: &mut Vec<u32>) {
-        let target = u32::try_from(now.as_millis() / TICK_MS).unwrap_or(NONE - 1);
+        let target = u32::try_from(now.as_micros() / TICK_MICROS).unwrap_or(NONE - 1);
         let end = due.len().saturating_add(most);
         if self.armed == 0 {
             self.expired = self.expired.max(target);
@@ -195,7 +196,7 @@ impl TimerWheel {
 
     /// Rounded up, never in the past, never more than a revolution ahead.
     fn tick_for(&self, at: Time) -> u32 {
-        let tick = u32::try_from(at.as_millis().div_ceil(TICK_MS)).unwrap_or(NONE - 1);
+        let tick = u32::try_from(at.as_micros().div_ceil(TICK_MICROS)).unwrap_or(NONE - 1);
         tick.clamp(self.expired + 1, self.expired + SLOTS)
     }
 

@@ -1,7 +1,6 @@
 //! Puts defaults, file, environment and flags on top of each other, the later one winning, and
 //! collects every mistake on the way instead of stopping at the first.
 
-use std::net::SocketAddr;
 use std::path::Path;
 
 use toml::Spanned;
@@ -9,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::choice::{AuthMode, LogLevel};
 use super::error::{ConfigError, Hint, Place, Problem};
+use super::listen::ListenAddress;
 use super::rules::Rule;
 use super::settings::{Config, SECTIONS, SETTINGS};
 use super::suggest::nearest;
@@ -19,7 +19,7 @@ use super::value::{Raw, quote, shorten};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Overrides {
     /// `--listen`, replacing the whole list.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<ListenAddress>,
     /// `--auth`.
     pub auth: Option<AuthMode>,
     /// `--log-level`.
@@ -292,6 +292,7 @@ mod tests {
         let by_name = match setting.label().as_str() {
             "listen" => "[\"127.0.0.1:9\", \"[::1]:9\"]",
             "allowed_origins" => "[\"https://example.org\"]",
+            "[sockets] unix_mode" => "\"0600\"",
             "[log] level" => "\"trace\"",
             "[log] time" => "\"never\"",
             "[auth] mode" => "\"none\"",
@@ -346,7 +347,7 @@ mod tests {
         for (config, expected) in table {
             let config = config.unwrap();
             let found = (
-                config.listen.iter().map(SocketAddr::port).collect::<Vec<_>>(),
+                config.listen.iter().filter_map(|address| Some(address.inet()?.port())).collect::<Vec<_>>(),
                 config.log.level.word(),
                 config.auth.mode.word(),
                 config.limits.message,
@@ -395,7 +396,8 @@ mod tests {
         }
         let numeric = |setting: &&Setting| {
             let shown = setting.show(&Config::default());
-            shown.trim_matches('"').starts_with(|c: char| c.is_ascii_digit())
+            // Permissions have no more digits than they need.
+            setting.key() != "unix_mode" && shown.trim_matches('"').starts_with(|c: char| c.is_ascii_digit())
         };
         let unbounded = SETTINGS.iter().filter(numeric).find(|s| s.bounds().is_none());
         assert_eq!(unbounded.map(Setting::label), None, "needs an upper bound");
@@ -495,7 +497,8 @@ mod tests {
                 "HOLLERD_HEARTBEAT_PONG_TIMEOUT: [heartbeat] pong_timeout must be above \"0s\" \
                  while pings are on; ping_interval = \"0s\" turns them off",
                 "HOLLERD_LIMITS_MESAGE is not a setting; did you mean HOLLERD_LIMITS_MESSAGE?",
-                "HOLLERD_LISTEN: listen wants an address with a port such as \"127.0.0.1:8080\", \
+                "HOLLERD_LISTEN: listen wants an address with a port, or unix:PATH with a path of at most 107 bytes, \
+                 such as \"127.0.0.1:8080\", \
                  found \"8080\"",
                 "HOLLERD_PORT is not a setting; \"hollerd config\" says how variables are named",
                 "--auth: [auth] mode = \"keys\" needs keys_file; \"hollerd token key\" makes its \

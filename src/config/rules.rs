@@ -24,6 +24,10 @@ pub enum Rule {
     PongTimeout,
     /// A rate without a burst lets no message through.
     MessageBurst,
+    /// The same of new connections.
+    HandshakeBurst,
+    /// The same of new connections from one address.
+    HandshakeBurstPerAddress,
     /// A message may be longer (first number, bytes) than what a connection may have unread.
     Unread(usize, usize),
     /// A room's log (first number, bytes) is shorter than twice `unread`.
@@ -53,6 +57,10 @@ impl Rule {
         claim(pings && heartbeat.pong_timeout.is_zero(), Self::PongTimeout);
         let rate = limits.messages_per_second > 0;
         claim(rate && limits.message_burst == 0, Self::MessageBurst);
+        let rate = limits.handshakes_per_second > 0;
+        claim(rate && limits.handshake_burst == 0, Self::HandshakeBurst);
+        let rate = limits.handshakes_per_second_per_address > 0;
+        claim(rate && limits.handshake_burst_per_address == 0, Self::HandshakeBurstPerAddress);
         let (message, unread, room_log) = (limits.message, limits.unread, limits.room_log);
         claim(unread < message, Self::Unread(message, unread));
         claim(room_log < unread.saturating_mul(2), Self::RoomLog(room_log, unread));
@@ -70,6 +78,10 @@ impl Rule {
             Self::DefaultRoom(_) => &[("chat", "default_room")],
             Self::PongTimeout => &[("heartbeat", "pong_timeout"), ("heartbeat", "ping_interval")],
             Self::MessageBurst => &[("limits", "message_burst"), ("limits", "messages_per_second")],
+            Self::HandshakeBurst => &[("limits", "handshake_burst"), ("limits", "handshakes_per_second")],
+            Self::HandshakeBurstPerAddress => {
+                &[("limits", "handshake_burst_per_address"), ("limits", "handshakes_per_second_per_address")]
+            }
             Self::Unread(..) => &[("limits", "unread"), ("limits", "message")],
             Self::RoomLog(..) => &[("limits", "room_log"), ("limits", "unread")],
             Self::History(..) => &[("history", "bytes"), ("limits", "unread")],
@@ -105,6 +117,13 @@ impl fmt::Display for Rule {
             Self::MessageBurst => {
                 f.write_str("[limits] message_burst must be at least 1 while messages_per_second is above 0")
             }
+            Self::HandshakeBurst => {
+                f.write_str("[limits] handshake_burst must be at least 1 while handshakes_per_second is above 0")
+            }
+            Self::HandshakeBurstPerAddress => f.write_str(
+                "[limits] handshake_burst_per_address must be at least 1 while \
+                 handshakes_per_second_per_address is above 0",
+            ),
             Self::Unread(message, unread) => write!(
                 f,
                 "[limits] unread ({}) must be at least message ({}); raise it or lower message",
@@ -231,6 +250,14 @@ mod tests {
             (|c| c.chat.default_room = ".x".into(), Rule::DefaultRoom(".x".into())),
             (|c| c.heartbeat.pong_timeout = Duration::ZERO, Rule::PongTimeout),
             (|c| c.limits.message_burst = 0, Rule::MessageBurst),
+            (|c| (c.limits.handshake_burst, c.limits.handshakes_per_second) = (0, 1), Rule::HandshakeBurst),
+            (
+                |c| {
+                    c.limits.handshakes_per_second_per_address = 1;
+                    c.limits.handshake_burst_per_address = 0;
+                },
+                Rule::HandshakeBurstPerAddress,
+            ),
             (|c| c.limits.message = 1_048_577, Rule::Unread(1_048_577, 1_048_576)),
             (|c| c.limits.room_log = 2_097_151, Rule::RoomLog(2_097_151, 1_048_576)),
         ];

@@ -47,6 +47,7 @@ mod tests {
     use super::super::Overrides;
     use super::*;
 
+    const REGENERATE: &str = "REGENERATE=1 cargo test --test tidy";
     const SHIPPED: &str = include_str!("../../dist/hollerd.toml");
 
     /// The sample with every setting switched on.
@@ -60,7 +61,11 @@ mod tests {
 
     #[test]
     fn the_shipped_file_is_the_sample() {
-        assert_eq!(SHIPPED, sample(), "dist/hollerd.toml is out of date; write it anew with: hollerd config");
+        assert_eq!(
+            SHIPPED,
+            sample(),
+            "dist/hollerd.toml is out of date; write all generated files anew with: {REGENERATE}"
+        );
     }
 
     #[test]

@@ -11,18 +11,31 @@ use std::time::Duration;
 
 use super::bounds::{any, within, zero_or};
 use super::choice::{AuthMode, BinaryPolicy, LogLevel, LogTime};
+use super::listen::{FileMode, ListenAddress};
 use super::table::settings;
 
 settings! {
     /// Every setting of the daemon. `Config::default()` is what runs without a configuration file.
     Config {
-        /// Addresses to listen on. Port 0 lets the system choose a free one; the real port is
-        /// printed at start. Loopback by default: other machines get in only when you say so.
-        listen: Vec<SocketAddr> = vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))], any();
+        /// Where to listen: "127.0.0.1:8080", "[::1]:8080", "unix:/run/hollerd/hollerd.sock". Port 0
+        /// is a free one, printed at start. Other machines get in only when you say so.
+        listen: Vec<ListenAddress> =
+            vec![ListenAddress::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)))], any();
 
         /// Web origins, besides the server's own host, whose pages may connect from a browser.
         /// Compared exactly with the Origin header, so write "https://chat.example.org".
         allowed_origins: Vec<String> = Vec::new(), any();
+    }
+
+    /// How the listening sockets are made.
+    sockets: Sockets {
+        /// Let several daemons listen on one TCP port (SO_REUSEPORT); the kernel deals out the new
+        /// connections. Whoever waits to be accepted by one of them when it ends is reset.
+        reuse_port: bool = false, any();
+
+        /// Permissions of the file of a Unix socket: who may connect. Its group is that of the
+        /// daemon.
+        unix_mode: FileMode = FileMode::new(0o660), any();
     }
 
     /// What goes to the log.
@@ -127,6 +140,32 @@ settings! {
         /// Connections from one address that are not admitted yet. Many people can share an
         /// address, so this does not count those who are in. 0 means no limit.
         pending_per_address: u32 = 64, within(0, CONNECTIONS_MAX);
+
+        /// Connections from one address, in all; further ones are answered with 429. Of IPv6 the
+        /// first 64 bits count as the address. 0 means no limit: many people can share an address.
+        connections_per_address: u32 = 0, within(0, CONNECTIONS_MAX);
+
+        /// New connections per second in the long run; more are answered with 503. Those who are in
+        /// are served all the same. 0 means no limit.
+        handshakes_per_second: u32 = 0, within(0, 1_000_000);
+
+        /// New connections that may come at once before the rate counts.
+        handshake_burst: u32 = 1000, within(0, 1_000_000);
+
+        /// New connections per second from one address in the long run; more are answered with 429.
+        /// 65,536 addresses are remembered while their rate matters. 0 means no limit.
+        handshakes_per_second_per_address: u32 = 0, within(0, 1_000_000);
+
+        /// New connections that may come at once from one address before its rate counts.
+        handshake_burst_per_address: u32 = 50, within(0, 1_000_000);
+
+        /// Rooms at once. Whoever would make another one gets 503, or 1013 where the token comes as
+        /// first message.
+        rooms: u32 = 65_536, within(1, CONNECTIONS_MAX);
+
+        /// Users in one room. Whoever would be one more gets 503, or 1013 where the token comes as
+        /// first message. 0 means no limit.
+        users_per_room: u32 = 0, within(0, CONNECTIONS_MAX);
 
         /// Longest request head, in bytes: request line and headers together. Longer ones get 431.
         request_head: usize = 8 * KIB, within(256, MIB);

@@ -4,7 +4,6 @@
 //! where it is bare text and the setting decides what it means. [`Raw`] is both; [`Value`] is what
 //! a type must be able to do to appear in the table of settings.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -222,22 +221,6 @@ impl Value for Option<PathBuf> {
     }
 }
 
-impl Value for SocketAddr {
-    const WHAT: &'static str = "an address with a port";
-
-    fn example() -> String {
-        quote("127.0.0.1:8080")
-    }
-
-    fn read(raw: &Raw<'_>) -> Result<Self, Fault> {
-        raw.text().and_then(|text| text.parse().ok()).ok_or_else(|| wrong::<Self>(raw))
-    }
-
-    fn show(&self) -> String {
-        quote(&self.to_string())
-    }
-}
-
 impl<T: Value> Value for Vec<T> {
     const WHAT: &'static str = "a list";
 
@@ -257,7 +240,7 @@ impl<T: Value> Value for Vec<T> {
 }
 
 /// The fault of a value that is not of the type `T`.
-fn wrong<T: Value>(raw: &Raw<'_>) -> Fault {
+pub(super) fn wrong<T: Value>(raw: &Raw<'_>) -> Fault {
     Fault::Wrong { want: format!("{} such as {}", T::WHAT, T::example()), found: raw.describe() }
 }
 
@@ -267,7 +250,7 @@ pub(super) fn quote(text: &str) -> String {
 }
 
 /// A text as a TOML basic string, whole.
-fn quote_all(text: &str) -> String {
+pub(super) fn quote_all(text: &str) -> String {
     let mut quoted = String::from('"');
     for c in text.chars() {
         match c {
@@ -292,6 +275,7 @@ const SHOWN_MAX: usize = 60;
 
 #[cfg(test)]
 mod tests {
+    use super::super::listen::ListenAddress;
     use super::*;
 
     fn toml<T: Value>(text: &str) -> Result<T, String> {
@@ -335,16 +319,17 @@ mod tests {
     #[test]
     fn lists() {
         let two = vec!["127.0.0.1:0".parse().unwrap(), "[::1]:0".parse().unwrap()];
-        assert_eq!(bare::<Vec<SocketAddr>>("127.0.0.1:0, [::1]:0"), Ok(two.clone()));
-        assert_eq!(toml::<Vec<SocketAddr>>("[\"127.0.0.1:0\", \"[::1]:0\"]"), Ok(two));
+        assert_eq!(bare::<Vec<ListenAddress>>("127.0.0.1:0, [::1]:0"), Ok(two.clone()));
+        assert_eq!(toml::<Vec<ListenAddress>>("[\"127.0.0.1:0\", \"[::1]:0\"]"), Ok(two));
         assert_eq!(bare::<Vec<String>>(""), Ok(vec![]));
         assert_eq!(
-            toml::<Vec<SocketAddr>>("\"127.0.0.1:0\"").unwrap_err(),
+            toml::<Vec<ListenAddress>>("\"127.0.0.1:0\"").unwrap_err(),
             "wants a list such as [\"127.0.0.1:8080\"], found \"127.0.0.1:0\""
         );
         assert_eq!(
-            toml::<Vec<SocketAddr>>("[\"127.0.0.1:0\", \"localhost:0\"]").unwrap_err(),
-            "wants an address with a port such as \"127.0.0.1:8080\", found \"localhost:0\""
+            toml::<Vec<ListenAddress>>("[\"127.0.0.1:0\", \"localhost:0\"]").unwrap_err(),
+            "wants an address with a port, or unix:PATH with a path of at most 107 bytes, such as \"127.0.0.1:8080\", \
+             found \"localhost:0\""
         );
     }
 

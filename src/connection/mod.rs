@@ -2,9 +2,9 @@
 //! exist is not known here.
 
 use std::io::{ErrorKind, IoSlice};
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use crate::rate::{Meter, Rate};
 use crate::room::log::Log;
 use crate::time::Time;
 use crate::wire::close::Ending;
@@ -15,18 +15,19 @@ pub mod inbound;
 pub mod link;
 pub mod outbox;
 pub mod phase;
+pub mod remote;
 pub mod stream;
 pub mod walk;
 
 use inbound::Inbound;
 use outbox::Outbox;
 use phase::{Closing, Phase, Stage};
+use remote::Remote;
 use stream::Stream;
 use walk::Walk;
 
 /// The most slices that one write gathers; whoever has more gets it in the next turn.
 const SLICES_MAX: usize = 32;
-const MICROS_PER_SECOND: u64 = 1_000_000;
 
 /// Names one connection for as long as it exists. The index is reused later, the generation is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -79,11 +80,14 @@ pub struct Owed {
 
 /// Which counts a connection is part of, so that it is in each once and is taken out of each.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "counts are independent of each other")]
 pub struct Counted {
     /// Among those who are behind in their room.
     pub behind: bool,
     /// Among those who are not admitted, also while it is told why and sent away.
     pub pending: bool,
+    /// Among those from its address.
+    pub address: bool,
     /// Among those who were refused on arrival and are still there.
     pub refused: bool,
 }
@@ -117,9 +121,8 @@ pub struct Connection<D> {
     pub owed: Owed,
     /// See [`Counted`].
     pub counted: Counted,
-    /// The peer's address, in two parts because they take 20 bytes where a `SocketAddr` takes 32.
-    ip: IpAddr,
-    port: u16,
+    /// Who is at the other end.
+    pub remote: Remote,
     /// It was asked for a sign of life at `pulse`, and has not given one.
     awaits_pong: bool,
     /// When it was accepted.
@@ -130,13 +133,12 @@ pub struct Connection<D> {
     pub sent: u64,
     /// When it was last heard of, or when the ping went out that has no answer yet.
     pulse: Time,
-    /// When the next message would be exactly on time at the allowed rate (the generic cell rate algorithm), in
-    /// microseconds since the start: at high rates many messages share a millisecond.
-    expected: u64,
+    /// How much it has said lately.
+    said: Meter,
 }
 
 /// What a flush came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Flushed {
     /// Everything is with the kernel.
     All,
@@ -144,13 +146,13 @@ pub enum Flushed {
     More,
     /// There is more, and the socket's buffer is full: when it says so.
     Blocked,
-    /// The connection broke.
-    Broken,
+    /// The connection broke, and that is how it ended.
+    Broken(Ending),
 }
 
 impl<D> Connection<D> {
     /// A connection that was just accepted and has until `until` to be admitted.
-    pub fn new(data: D, peer: Peer, remote: SocketAddr, until: Time, now: Time) -> Self {
+    pub fn new(data: D, peer: Peer, remote: Remote, until: Time, now: Time) -> Self {
         Self {
             data,
             peer,
@@ -166,20 +168,14 @@ impl<D> Connection<D> {
             queued: Queued::default(),
             owed: Owed::default(),
             counted: Counted::default(),
-            ip: remote.ip(),
-            port: remote.port(),
+            remote,
             awaits_pong: false,
             accepted: now,
             received: 0,
             sent: 0,
             pulse: now,
-            expected: 0,
+            said: Meter::default(),
         }
-    }
-
-    /// The peer's address.
-    pub fn remote(&self) -> SocketAddr {
-        SocketAddr::new(self.ip, self.port)
     }
 
     /// True while it can say and be told things.
@@ -210,26 +206,16 @@ impl<D> Connection<D> {
     }
 
     /// Takes note of a sign of life. Only this moves on the data path; the timer wheel is not touched, unless a ping is
-    /// answered: then the answer is true, and the next ping may be due before the answer would have been.
-    pub fn hear(&mut self, bytes: usize, now: Time) -> bool {
+    /// answered: then the answer is when that was sent, and the next ping may be due before the answer would have been.
+    pub fn hear(&mut self, bytes: usize, now: Time) -> Option<Time> {
         self.received += bytes as u64;
-        self.pulse = now;
-        std::mem::take(&mut self.awaits_pong)
+        let before = std::mem::replace(&mut self.pulse, now);
+        std::mem::take(&mut self.awaits_pong).then_some(before)
     }
 
     /// True if one more message is within `per_second` and `burst` (0 per second = no limit).
     pub fn may_say(&mut self, per_second: u32, burst: u32, now: Time) -> bool {
-        if per_second == 0 {
-            return true;
-        }
-        let interval = MICROS_PER_SECOND.div_ceil(u64::from(per_second));
-        let now = now.as_millis().saturating_mul(1000);
-        let expected = self.expected.max(now);
-        if expected - now > interval.saturating_mul(u64::from(burst.saturating_sub(1))) {
-            return false;
-        }
-        self.expected = expected.saturating_add(interval);
-        true
+        self.said.take(Rate::new(per_second, burst), now)
     }
 
     /// Puts a message for this peer alone behind position `after` of the log.
@@ -259,7 +245,7 @@ impl<D> Connection<D> {
             self.walk.cursor = end;
         }
         outbox.push_last(last, end, now);
-        let stage = if ending == Ending::Reset { Stage::Over } else { Stage::Sending };
+        let stage = if ending.is_broken() { Stage::Over } else { Stage::Sending };
         self.until = now + grace;
         self.phase = Phase::Closing(Box::new(Closing { ending, stage, discarded: 0 }));
     }
@@ -320,7 +306,7 @@ impl<D> Connection<D> {
                 self.ready.writable = error.kind() == ErrorKind::Interrupted;
                 return if self.ready.writable { Flushed::More } else { Flushed::Blocked };
             }
-            Err(_) => return Flushed::Broken,
+            Err(error) => return Flushed::Broken(stream::ending_of(&error)),
         };
         self.sent += sent as u64;
         if let Some(arrival) = arrival.filter(|_| sent == offered) {

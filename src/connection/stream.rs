@@ -1,14 +1,23 @@
 //! What a connection asks of its socket: non-blocking `Read` and `Write`, and a way to end its own half.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
+
+use crate::wire::close::Ending;
 
 /// A non-blocking byte stream. A TCP socket is one; so is a TLS session over it, and so is a fake in a test.
 ///
 /// A write that takes fewer bytes than it was given counts as "would block": the stream must report when it can take more.
+/// An error of the kind `InvalidData` has a text that is worth a log line, see [`ending_of`].
 pub trait Stream: Read + Write {
     /// Ends the sending half, so that the peer reads an end after our last byte.
     ///
     /// # Errors
     /// Whatever the socket says; the caller treats the connection as broken then.
     fn shutdown_write(&mut self) -> io::Result<()>;
+}
+
+/// How a connection ends whose stream has failed with `error`: a reset happens all the time and is nobody's news, but what
+/// a stream itself finds wrong with its peer (`InvalidData`, such as a TLS handshake that failed) is said.
+pub fn ending_of(error: &io::Error) -> Ending {
+    if error.kind() == ErrorKind::InvalidData { Ending::Transport(error.to_string()) } else { Ending::Reset }
 }

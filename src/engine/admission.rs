@@ -1,7 +1,5 @@
 //! The way in: from the first byte of a request head to a WebSocket, or to the answer that says why not.
 
-use std::net::SocketAddr;
-
 use super::gate::Token;
 use super::{Application, Engine};
 use crate::connection::Peer;
@@ -11,10 +9,6 @@ use crate::wire::close::Ending;
 use crate::wire::request::{HeadLimits, Parsed, Request, parse_from};
 use crate::wire::response::{Refusal, Response, Status, switching_protocols};
 use crate::wire::upgrade::{Kind, Upgrade, accept_key, classify, select_protocol};
-
-/// `Retry-After` is a random number of seconds up to this, so that those who were refused together do not come back
-/// together.
-const RETRY_AFTER_MAX_S: u32 = 30;
 
 /// What becomes of a whole request.
 enum Verdict<D> {
@@ -56,40 +50,8 @@ impl<S: Stream, A: Application> Engine<S, A> {
         self.refuse(peer, &Refusal::bad_request("the request ended before its blank line"));
     }
 
-    /// The answer for a connection that comes when there is no place for it.
-    pub(super) fn refusal_on_arrival(&mut self, remote: SocketAddr) -> Option<(Refusal, String)> {
-        if self.drain.is_some() {
-            let text = Ending::ShuttingDown.reason().into_owned();
-            let refusal = Refusal::new(Status::ServiceUnavailable, text.clone()).retry_after(self.retry_after());
-            return Some((refusal, text));
-        }
-        let limits = &self.hub.limits;
-        let occupied = self.hub.occupied();
-        let counters = &mut self.hub.counters;
-        let from_here = self.hub.pending_by_address.get(&remote.ip()).copied().unwrap_or(0);
-        let (status, text, key, limit) = if occupied >= limits.connections as usize {
-            counters.full += 1;
-            (Status::ServiceUnavailable, "the server is full", "connections", limits.connections)
-        } else if self.hub.pending >= limits.pending {
-            counters.pending_full += 1;
-            (Status::ServiceUnavailable, "too many connections are waiting to be let in", "pending", limits.pending)
-        } else if limits.pending_per_address > 0 && from_here >= limits.pending_per_address {
-            counters.pending_per_address_full += 1;
-            let text = "too many connections from your address are waiting to be let in";
-            (Status::TooManyRequests, text, "pending_per_address", limits.pending_per_address)
-        } else {
-            return None;
-        };
-        let detail = format!("{text} (limits.{key} = {limit})");
-        Some((Refusal::new(status, format!("{text}, try again later")).retry_after(self.retry_after()), detail))
-    }
-
-    pub(super) fn retry_after(&mut self) -> u32 {
-        self.random.u32(1..=RETRY_AFTER_MAX_S)
-    }
-
     fn refuse(&mut self, peer: Peer, refusal: &Refusal) {
-        self.hub.answer(peer, &refusal.response(), false, refusal.text().to_owned());
+        self.hub.refuse(peer, refusal, false, refusal.text().to_owned());
     }
 
     fn receive_request(&mut self, peer: Peer, request: &Request<'_>, rest: &[u8]) {
@@ -115,7 +77,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
             }
             Err((refusal, detail)) => {
                 let head_only = request.method() == "HEAD";
-                self.hub.answer(peer, &refusal.response(), head_only, detail);
+                self.hub.refuse(peer, &refusal, head_only, detail);
             }
         }
     }
@@ -126,13 +88,18 @@ impl<S: Stream, A: Application> Engine<S, A> {
         upgrade: &Upgrade<'_>,
     ) -> Result<Verdict<A::Data>, (Refusal, Option<String>)> {
         if self.drain.is_some() {
-            let refusal = Refusal::new(Status::ServiceUnavailable, Ending::ShuttingDown.reason().into_owned());
-            return Err((refusal.retry_after(self.retry_after()), None));
+            let refusal = self.try_later(Status::ServiceUnavailable, &Ending::ShuttingDown.reason());
+            return Err((refusal, None));
         }
         let plain = |refusal| (refusal, None);
         let room = self.application.room_for(request.path()).map_err(plain)?;
         self.gate.check_origin(upgrade).map_err(|(refusal, detail)| (refusal, Some(detail)))?;
         let token = self.gate.check_request(request, &room, self.hub.now).map_err(plain)?;
+        if let Some((full, key)) = self.hub.no_seat(&room, None) {
+            let text = full.reason();
+            let refusal = self.try_later(Status::ServiceUnavailable, &text).because(key);
+            return Err((refusal, Some(format!("{text} (limits.{key})"))));
+        }
         let data = self.application.admit(request, &room).map_err(plain)?;
         let protocol = select_protocol(&upgrade.protocols, A::PROTOCOLS);
         let wish = Wish { room: room.into(), protocol };
@@ -185,6 +152,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
             Token::ToCome => {
                 if let Some(connection) = self.hub.get_mut(peer) {
                     connection.phase = Phase::TokenCheck(Box::new(wish));
+                    self.hub.token_check += 1;
                 }
             }
         }

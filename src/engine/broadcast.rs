@@ -112,13 +112,8 @@ impl<S: Stream, A: Application> Engine<S, A> {
         let now = self.hub.now.time;
         for _ in 0..self.hub.rooms.passing.len() {
             let Some(audience) = self.hub.rooms.passing.pop_front() else { break };
-            let Some(encoding) = self.hub.rooms.audience(audience).map(|entry| entry.encoding) else { continue };
-            let retention = self.hub.rooms.retention(encoding);
-            let Some(entry) = self.hub.rooms.audience_mut(audience) else { continue };
-            if entry.settle_pass(retention, now) {
+            if self.hub.rooms.settle_pass(audience, now) {
                 self.hub.rooms.passing.push_back(audience);
-            } else {
-                entry.queued = false;
             }
         }
     }

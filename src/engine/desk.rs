@@ -1,12 +1,12 @@
 //! The desk on which an application says things. Nothing said here touches a socket: it goes into rooms' logs and peers'
 //! outboxes, and out at the end of the turn.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::hub::Hub;
 use super::rooms::RoomId;
 use crate::connection::Peer;
+use crate::connection::remote::Remote;
 use crate::room::Encoding;
 use crate::room::log::Log;
 use crate::time::{Now, Time};
@@ -37,13 +37,13 @@ impl<'a, D> Desk<'a, D> {
 
     /// Says something to everybody in a room.
     pub fn broadcast(&mut self, room: RoomId, message: Message<'_>) {
-        self.hub.broadcast(room.0, None, message);
+        self.hub.broadcast(room.0, None, message, true);
     }
 
     /// Says something to everybody in the room of `peer` but itself.
     pub fn broadcast_others(&mut self, peer: Peer, message: Message<'_>) {
         if let Some(room) = self.room(peer) {
-            self.hub.broadcast(room.0, Some(peer), message);
+            self.hub.broadcast(room.0, Some(peer), message, true);
         }
     }
 
@@ -61,12 +61,23 @@ impl<'a, D> Desk<'a, D> {
         };
         // What it has missed until now is behind it, whoever has looked at it last.
         let _ = connection.has_more(hub.rooms.log(connection.seat));
-        connection.walk.deaf = !listens;
+        if std::mem::replace(&mut connection.walk.deaf, !listens) == listens && connection.is_open() {
+            let seat = connection.seat;
+            hub.rooms.count_out(seat, !listens);
+            hub.rooms.count_in(seat, listens);
+        }
     }
 
     /// True if somebody in this room reads this encoding, or has read it and it is kept.
     pub fn has_readers(&self, room: RoomId, encoding: Encoding) -> bool {
         self.hub.rooms.get(room.0).is_some_and(|room| room.audiences.get(encoding.index()).is_some_and(Option::is_some))
+    }
+
+    /// As [`Desk::broadcast_others`], with something that is not one of the room's numbered messages.
+    pub fn relay_others(&mut self, peer: Peer, message: Message<'_>) {
+        if let Some(room) = self.room(peer) {
+            self.hub.broadcast(room.0, Some(peer), message, false);
+        }
     }
 
     /// Says something, in one encoding, to those in a room who read that, but not to `except`. It is also kept for those who
@@ -152,18 +163,21 @@ impl<'a, D> Desk<'a, D> {
     }
 
     /// Moves a peer to the room called `room`, which is made if need be. What it has not been sent yet of the old room
-    /// comes first.
+    /// comes first. `None` if the peer is gone, and if a limit is in the way (`limits.rooms`, `limits.users_per_room`): then
+    /// it stays where it is.
     pub fn move_to(&mut self, peer: Peer, room: &str) -> Option<RoomId> {
         let hub = &mut *self.hub;
-        let connection =
-            hub.connections.get_mut(peer.index as usize).filter(|other| other.peer == peer && other.is_open())?;
-        let old = connection.seat;
+        let connection = hub.get(peer).filter(|connection| connection.is_open())?;
+        let (old, hears) = (connection.seat, !connection.walk.deaf);
         let encoding = hub.rooms.audience_at(old)?.encoding;
+        let left = hub.rooms.room_at(old)?;
+        if hub.no_seat(room, Some(left.0)).is_some() {
+            return None;
+        }
+        let connection = hub.connections.get_mut(peer.index as usize)?;
         connection.carry_over(hub.rooms.log(old), hub.now.time);
         let waiting = connection.outbox.as_ref().map_or(0, |outbox| outbox.bytes());
-        if let Some(left) = hub.rooms.room_at(old).and_then(|old| hub.rooms.get_mut(old.0)) {
-            left.open -= 1;
-        }
+        hub.rooms.count_out(old, hears);
         hub.stand_up(peer);
         let seat = hub.sit_down(peer, room, encoding)?;
         if waiting > hub.limits.outbox {
@@ -266,9 +280,9 @@ impl<'a, D> Desk<'a, D> {
         self.hub.rooms.get(room.0).map_or(0, |room| room.open)
     }
 
-    /// A peer's address.
-    pub fn remote(&self, peer: Peer) -> Option<SocketAddr> {
-        self.hub.get(peer).map(|connection| connection.remote())
+    /// Who is at the other end of a peer's connection.
+    pub fn remote(&self, peer: Peer) -> Option<Remote> {
+        self.hub.get(peer).map(|connection| connection.remote)
     }
 
     /// When a peer was accepted.
@@ -278,9 +292,7 @@ impl<'a, D> Desk<'a, D> {
 
     /// Bytes that were said to a peer, or to its room, and are not with the kernel yet.
     pub fn unread(&self, peer: Peer) -> usize {
-        let Some(connection) = self.hub.get(peer) else { return 0 };
-        let shared = usize::try_from(connection.unread(self.hub.rooms.log(connection.seat))).unwrap_or(usize::MAX);
-        shared.saturating_add(connection.outbox.as_ref().map_or(0, |outbox| outbox.bytes()))
+        self.hub.unread(peer)
     }
 
     /// Asks for one `flushed` event when everything that was said to a peer so far is with the kernel.

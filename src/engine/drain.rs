@@ -7,7 +7,7 @@ use crate::connection::phase::Phase;
 use crate::connection::stream::Stream;
 use crate::time::{Now, Time};
 use crate::wire::close::Ending;
-use crate::wire::response::{Refusal, Status};
+use crate::wire::response::Status;
 
 /// A shutdown under way.
 #[derive(Debug)]
@@ -72,8 +72,8 @@ impl<S: Stream, A: Application> Engine<S, A> {
         let handshake = self.hub.get(peer).is_some_and(|connection| matches!(connection.phase, Phase::Handshake(_)));
         if handshake {
             let text = ending.reason().into_owned();
-            let refusal = Refusal::new(Status::ServiceUnavailable, text.clone()).retry_after(self.retry_after());
-            self.hub.answer(peer, &refusal.response(), false, text);
+            let refusal = self.try_later(Status::ServiceUnavailable, &text);
+            self.hub.refuse(peer, &refusal, false, text);
         } else {
             self.hub.end(peer, ending.clone());
         }

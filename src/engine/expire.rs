@@ -50,7 +50,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
             Phase::Handshake(_) => {
                 let text = format!("no whole request within {admit_timeout:?}");
                 let refusal = Refusal::new(Status::RequestTimeout, text.clone());
-                self.hub.answer(peer, &refusal.response(), false, text);
+                self.hub.refuse(peer, &refusal, false, text);
             }
             Phase::TokenCheck(_) => self.hub.end(peer, Ending::NoTokenInTime(admit_timeout)),
             Phase::Open => self.expire_open(peer),

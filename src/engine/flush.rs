@@ -6,7 +6,6 @@ use crate::connection::phase::Stage;
 use crate::connection::stream::Stream;
 use crate::connection::{Flushed, Peer};
 use crate::time::Now;
-use crate::wire::close::Ending;
 
 impl<S: Stream, A: Application> Engine<S, A> {
     /// Writes to those who have something to get and can take it, up to this turn's budget.
@@ -71,7 +70,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
                 self.hub.rearm(peer);
                 self.hear_again(peer);
             }
-            Flushed::Broken => self.hub.end(peer, Ending::Reset),
+            Flushed::Broken(ending) => self.hub.end(peer, ending),
         }
     }
 

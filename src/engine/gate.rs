@@ -51,8 +51,10 @@ impl Gate {
     /// Is the web page that opens this connection allowed to? Browsers do not ask before they connect, so this is all
     /// that stands between a foreign page and a user's cookies.
     pub(super) fn check_origin(&self, upgrade: &Upgrade<'_>) -> Result<(), (Refusal, String)> {
-        origin::check(upgrade.origin, upgrade.host, &self.allowed_origins)
-            .map_err(|detail| (Refusal::new(Status::Forbidden, "this origin is not allowed"), detail))
+        origin::check(upgrade.origin, upgrade.host, &self.allowed_origins).map_err(|detail| {
+            let refusal = Refusal::new(Status::Forbidden, "this origin is not allowed");
+            (refusal.because("origin"), detail)
+        })
     }
 
     pub(super) fn check_request(&self, request: &Request<'_>, room: &str, now: Now) -> Result<Token, Refusal> {

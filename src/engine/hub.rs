@@ -1,29 +1,29 @@
 //! All peers, all rooms, all deadlines, and the lists of what is to be done. The steps of a turn work on it, and so does
 //! the application through its [`Desk`](super::Desk). It knows neither sockets nor the application.
 
-use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, SocketAddr};
+use std::collections::VecDeque;
 
 use slab::Slab;
 
-use super::counters::Counters;
-use super::rooms::{History, Rooms};
+use super::addresses::Addresses;
+use super::counters::{Counters, Measures};
+use super::history::History;
+use super::rooms::Rooms;
 use crate::config::{Heartbeat, Limits};
 use crate::connection::phase::{Phase, Stage};
+use crate::connection::remote::Remote;
 use crate::connection::{Connection, Peer, Seat};
+use crate::rate::Meter;
 use crate::room::Encoding;
 use crate::room::log::NO_SENDER;
 use crate::time::{Now, Time};
 use crate::timer_wheel::TimerWheel;
 use crate::wire::close::Ending;
 use crate::wire::frame::{self, Message};
-use crate::wire::response::Response;
+use crate::wire::response::{Refusal, Response};
 
 /// Those who are too slow get this part of the ordinary time for their close frame: they are not reading anyway.
 const SLOW_GRACE_DIVISOR: u32 = 8;
-
-/// Of those who were refused on arrival this many are waited for, so that no reset eats their answer.
-const REFUSED_WAITING_MAX: usize = 16;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -49,11 +49,21 @@ pub(super) struct Hub<D> {
     pub(super) flushed: Vec<Peer>,
     /// Connections that are not admitted yet.
     pub(super) pending: u32,
-    pub(super) pending_by_address: HashMap<IpAddr, u32>,
+    /// What is counted by address.
+    pub(super) addresses: Addresses,
+    /// Everybody who came lately, refused ones not included.
+    pub(super) arrivals: Meter,
     /// Refused on arrival and still there, the oldest first.
     pub(super) refused: VecDeque<Peer>,
     /// Connections that are admitted and not on their way out.
     pub(super) open: u32,
+    /// Connections whose token is to come as the first message.
+    pub(super) token_check: u32,
+    /// Connections on their way out.
+    pub(super) closing: u32,
+    /// Peers that have not been sent everything, in all rooms.
+    pub(super) behind: usize,
+    pub(super) measures: Measures,
     /// Counts accepted connections; see [`Peer::generation`].
     generation: u32,
 }
@@ -75,15 +85,20 @@ impl<D> Hub<D> {
             over: Vec::new(),
             flushed: Vec::new(),
             pending: 0,
-            pending_by_address: HashMap::new(),
+            addresses: Addresses::default(),
+            arrivals: Meter::default(),
             refused: VecDeque::new(),
             open: 0,
+            token_check: 0,
+            closing: 0,
+            behind: 0,
+            measures: Measures::default(),
             generation: 0,
         }
     }
 
     /// Makes a connection in the phase `Handshake`.
-    pub(super) fn insert(&mut self, data: D, remote: SocketAddr) -> Peer {
+    pub(super) fn insert(&mut self, data: D, remote: Remote) -> Peer {
         let entry = self.connections.vacant_entry();
         let index = u32::try_from(entry.key()).unwrap_or(u32::MAX);
         let peer = Peer { index, generation: self.generation };
@@ -94,48 +109,19 @@ impl<D> Hub<D> {
         peer
     }
 
-    /// Counts a connection among those who are not admitted, until it is or until it is gone.
-    pub(super) fn enter_pending(&mut self, peer: Peer) {
-        let Some(connection) = self.get_mut(peer) else { return };
-        connection.counted.pending = true;
-        let address = connection.remote().ip();
-        self.pending += 1;
-        *self.pending_by_address.entry(address).or_default() += 1;
-    }
-
-    /// Counts a connection among those who were refused on arrival. When there are many, the oldest are waited for no
-    /// longer: they have their answer, and others want theirs.
-    pub(super) fn enter_refused(&mut self, peer: Peer) {
-        let Some(connection) = self.get_mut(peer) else { return };
-        connection.counted.refused = true;
-        self.refused.push_back(peer);
-        let excess = self.refused.len().saturating_sub(REFUSED_WAITING_MAX);
-        let answered = self.refused.iter().filter(|&&peer| {
-            self.get(peer).and_then(Connection::closing).is_some_and(|closing| closing.stage == Stage::Discarding)
-        });
-        let oldest: Vec<Peer> = answered.take(excess).copied().collect();
-        for peer in oldest {
-            self.cut(peer);
-        }
-    }
-
-    pub(super) fn leave_refused(&mut self, peer: Peer) {
-        if self.get(peer).is_some_and(|connection| connection.counted.refused) {
-            self.refused.retain(|&other| other != peer);
-        }
-    }
-
-    /// How many places are taken; those who are being refused take none.
-    pub(super) fn occupied(&self) -> usize {
-        self.connections.len() - self.refused.len()
-    }
-
     pub(super) fn get(&self, peer: Peer) -> Option<&Connection<D>> {
         self.connections.get(peer.index as usize).filter(|connection| connection.peer == peer)
     }
 
     pub(super) fn get_mut(&mut self, peer: Peer) -> Option<&mut Connection<D>> {
         self.connections.get_mut(peer.index as usize).filter(|connection| connection.peer == peer)
+    }
+
+    /// Bytes that were said to a peer, or to its room, and are not with the kernel yet.
+    pub(super) fn unread(&self, peer: Peer) -> usize {
+        let Some(connection) = self.get(peer) else { return 0 };
+        let shared = usize::try_from(connection.unread(self.rooms.log(connection.seat))).unwrap_or(usize::MAX);
+        shared.saturating_add(connection.outbox.as_ref().map_or(0, |outbox| outbox.bytes()))
     }
 
     pub(super) fn peer_at(&self, index: u32) -> Option<Peer> {
@@ -172,6 +158,7 @@ impl<D> Hub<D> {
     pub(super) fn admit(&mut self, peer: Peer, room: &str, encoding: Encoding, until: Time) -> Option<Seat> {
         self.leave_pending(peer);
         let connection = self.connections.get_mut(peer.index as usize)?;
+        self.token_check -= u32::from(matches!(connection.phase, Phase::TokenCheck(_)));
         connection.phase = Phase::Open;
         connection.until = until;
         connection.owed.close_event = true;
@@ -185,13 +172,12 @@ impl<D> Hub<D> {
     /// Gives a connection a seat in a room, from whose next message on it will hear everything.
     pub(super) fn sit_down(&mut self, peer: Peer, room: &str, encoding: Encoding) -> Option<Seat> {
         let seat = self.rooms.enter(room, encoding, peer.index);
-        let room = self.rooms.room_at(Some(seat))?;
-        self.rooms.get_mut(room.0)?.open += 1;
         let end = self.rooms.log(Some(seat)).end();
         let connection = self.connections.get_mut(peer.index as usize)?;
         connection.seat = Some(seat);
         connection.walk.cursor = end;
         connection.walk.own_until = 0;
+        self.rooms.count_in(Some(seat), !connection.walk.deaf);
         Some(seat)
     }
 
@@ -211,21 +197,19 @@ impl<D> Hub<D> {
     pub(super) fn set_behind(&mut self, peer: Peer, behind: bool) {
         let Some(connection) = self.connections.get_mut(peer.index as usize) else { return };
         let before = std::mem::replace(&mut connection.counted.behind, behind);
-        if before == behind {
-            return;
-        }
         let Some(seat) = connection.seat else { return };
-        let now = self.now.time;
-        let Some(encoding) = self.rooms.audience(seat.audience).map(|audience| audience.encoding) else { return };
-        let retention = self.rooms.retention(encoding);
-        let Some(audience) = self.rooms.audience_mut(seat.audience) else { return };
-        if behind {
-            audience.behind += 1;
-            return;
-        }
-        audience.behind -= 1;
-        if audience.behind == 0 {
-            audience.release_log(retention, now);
+        match (before, behind) {
+            (false, true) => {
+                self.behind += 1;
+                if let Some(audience) = self.rooms.audience_mut(seat.audience) {
+                    audience.behind += 1;
+                }
+            }
+            (true, false) => {
+                self.behind -= 1;
+                self.rooms.caught_up(seat.audience, self.now.time);
+            }
+            (true, true) | (false, false) => {}
         }
     }
 
@@ -240,13 +224,19 @@ impl<D> Hub<D> {
         let after = self.rooms.log(connection.seat).end();
         let told = connection.tell(message.opcode(), message.payload(), after, self.limits.outbox, self.now.time);
         match told {
-            Ok(()) => self.queue_flush(peer),
+            Ok(()) => {
+                self.counters.deliveries += 1;
+                self.queue_flush(peer);
+            }
             Err(ending) => self.end(peer, ending),
         }
     }
 
-    /// Appends a message to the log of each of a room's audiences, to be stepped over by `except`.
-    pub(super) fn broadcast(&mut self, room: u32, except: Option<Peer>, message: Message<'_>) {
+    /// Appends a message to the log of each of a room's audiences, to be stepped over by `except`. It has a number of its own
+    /// unless it is only relayed.
+    pub(super) fn broadcast(&mut self, room: u32, except: Option<Peer>, message: Message<'_>, numbered: bool) {
+        let Some(entry) = self.rooms.get_mut(room) else { return };
+        entry.said += u64::from(numbered);
         self.counters.broadcasts += 1;
         for audience in self.rooms.audiences_of(room) {
             self.append(audience, except, message);
@@ -267,23 +257,24 @@ impl<D> Hub<D> {
     }
 
     fn append(&mut self, audience: u32, except: Option<Peer>, message: Message<'_>) {
-        // Who is stepped over reads this log. Elsewhere somebody else could have that place.
-        let except = except.filter(|&peer| {
-            let seat = self.get(peer).and_then(|connection| connection.seat);
-            seat.is_some_and(|seat| seat.audience == audience)
-        });
-        let Some(room) = self.rooms.audience(audience).map(|entry| entry.room) else { return };
-        let Some((said, is_empty)) = self.rooms.get(room).map(|room| (room.said, room.empty.is_some())) else { return };
-        let Some(entry) = self.rooms.audience_mut(audience) else { return };
+        // Who is stepped over reads this log. In another one its index could be somebody else's.
+        let here = |seat: Option<Seat>| seat.is_some_and(|seat| seat.audience == audience);
+        let except = except.filter(|&peer| self.get(peer).is_some_and(|connection| here(connection.seat)));
         let sender = except.map_or(NO_SENDER, |peer| peer.index);
-        let end = entry.log.append(message, sender, said, self.now.time);
+        let Some((end, hearing)) = self.rooms.append(audience, message, sender, self.now.time) else { return };
         self.rooms.queue_pass(audience);
+        let mut hearers = hearing as u64;
         if let Some(connection) = except.and_then(|peer| self.get_mut(peer)) {
             connection.walk.own_until = end;
+            hearers -= u64::from(connection.is_open() && !connection.walk.deaf);
         }
-        if is_empty {
-            self.rooms.leave_empty(room, self.now.time);
-        }
+        self.counters.deliveries += hearers;
+    }
+
+    /// As [`Hub::answer`], with a refusal, which is counted by its cause.
+    pub(super) fn refuse(&mut self, peer: Peer, refusal: &Refusal, head_only: bool, detail: String) {
+        *self.counters.refusals.entry(refusal.cause()).or_default() += 1;
+        self.answer(peer, &refusal.response(), head_only, detail);
     }
 
     /// Answers a request that does not become a WebSocket; that is the end of the connection.
@@ -307,7 +298,7 @@ impl<D> Hub<D> {
     pub(super) fn end_with(&mut self, peer: Peer, ending: Ending, last: &[u8]) {
         let Some(connection) = self.get(peer) else { return };
         if connection.closing().is_some() {
-            if ending == Ending::Reset {
+            if ending.is_broken() {
                 self.cut(peer);
             }
             return;
@@ -315,7 +306,11 @@ impl<D> Hub<D> {
         if connection.is_open() {
             self.leave_open(peer);
         }
-        self.counters.count_ending(&ending);
+        let Some(connection) = self.get(peer) else { return };
+        let was_websocket = !matches!(connection.phase, Phase::Handshake(_));
+        self.token_check -= u32::from(matches!(connection.phase, Phase::TokenCheck(_)));
+        self.closing += 1;
+        self.counters.count_ending(&ending, was_websocket);
         let grace = if ending.is_too_slow() {
             self.limits.close_timeout / SLOW_GRACE_DIVISOR
         } else {
@@ -323,9 +318,9 @@ impl<D> Hub<D> {
         };
         let Some(connection) = self.connections.get_mut(peer.index as usize) else { return };
         let log = self.rooms.log(connection.seat);
-        let reset = ending == Ending::Reset;
+        let broken = ending.is_broken();
         connection.begin_close(ending, last, log, grace, self.now.time);
-        if reset {
+        if broken {
             self.over.push(peer);
         } else {
             self.queue_flush(peer);
@@ -344,25 +339,8 @@ impl<D> Hub<D> {
     fn leave_open(&mut self, peer: Peer) {
         self.open -= 1;
         let Some(connection) = self.get(peer) else { return };
-        let room = self.rooms.room_at(connection.seat);
-        if let Some(room) = room.and_then(|room| self.rooms.get_mut(room.0)) {
-            room.open -= 1;
-        }
+        let (seat, hears) = (connection.seat, !connection.walk.deaf);
+        self.rooms.count_out(seat, hears);
         self.departed.push_back(peer);
-    }
-
-    pub(super) fn leave_pending(&mut self, peer: Peer) {
-        let Some(connection) = self.get_mut(peer) else { return };
-        if !std::mem::take(&mut connection.counted.pending) {
-            return;
-        }
-        let address = connection.remote().ip();
-        self.pending -= 1;
-        if let Some(count) = self.pending_by_address.get_mut(&address) {
-            *count -= 1;
-            if *count == 0 {
-                self.pending_by_address.remove(&address);
-            }
-        }
     }
 }

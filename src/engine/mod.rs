@@ -4,40 +4,47 @@
 //! One turn is `receive`, `broadcast`, `expire`, `flush`, `reap`, in this order. What a peer says is collected and applied
 //! after its bytes are read; only `flush` writes to streams, and only `reap` removes anybody.
 
-use std::net::SocketAddr;
-
 use crate::config::{self, Heartbeat, Limits, Shutdown};
 use crate::connection::inbound::{InboundPool, Incoming};
+use crate::connection::phase::Phase;
+use crate::connection::remote::Remote;
 use crate::connection::stream::Stream;
 use crate::connection::{Peer, Readiness};
 use crate::time::{Now, Time};
 use crate::wire::boundary::MessageLimits;
 use crate::wire::close::Ending;
 
+mod addresses;
 mod admission;
 mod application;
+mod arrival;
 mod broadcast;
+mod census;
 mod counters;
 mod desk;
 mod drain;
 mod expire;
 mod flush;
 mod gate;
+mod histogram;
+mod history;
 mod hub;
 mod reap;
 mod receive;
 mod rooms;
 
 pub use application::{Application, Arrival};
-pub use counters::Counters;
+pub use census::{Page, RoomEntry, Totals, UserEntry};
+pub use counters::{ClosedBy, Counters, Measures};
 pub use desk::Desk;
 pub use gate::Gate;
+pub use histogram::Histogram;
 pub use reap::Departure;
 pub use rooms::RoomId;
 
 use drain::Drain;
+use history::History;
 use hub::Hub;
-use rooms::History;
 
 /// Beyond the connections that are allowed, this many are accepted to be told so: they get a whole answer and an orderly
 /// end. The descriptors for them are part of the reserve that `limits.connections` leaves.
@@ -109,7 +116,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
     }
 
     /// Takes a connection that was just accepted. It is refused at once, with a whole HTTP answer, if a limit says so.
-    pub fn accept(&mut self, stream: S, remote: SocketAddr, now: Now) -> Peer {
+    pub fn accept(&mut self, stream: S, remote: Remote, now: Now) -> Peer {
         self.hub.now = now;
         self.hub.counters.accepted += 1;
         let refusal = self.refusal_on_arrival(remote);
@@ -123,7 +130,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
         }
         match refusal {
             Some((refusal, detail)) => {
-                self.hub.answer(peer, &refusal.response(), false, detail);
+                self.hub.refuse(peer, &refusal, false, detail);
                 self.hub.enter_refused(peer);
             }
             None => self.hub.enter_pending(peer),
@@ -186,6 +193,20 @@ impl<S: Stream, A: Application> Engine<S, A> {
         &self.hub.counters
     }
 
+    /// How long things took.
+    pub fn measures(&self) -> &Measures {
+        &self.hub.measures
+    }
+
+    /// Takes note that a turn has ended at `at`. Nothing depends on it but [`Engine::measures`].
+    pub fn end_turn(&mut self, at: Time) {
+        let hub = &mut self.hub;
+        hub.measures.turns.record(at.micros_since(hub.now.time));
+        for since in hub.rooms.passed.drain(..) {
+            hub.measures.fan_outs.record(at.micros_since(since));
+        }
+    }
+
     /// The application.
     pub fn application(&self) -> &A {
         &self.application
@@ -218,6 +239,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
         assert!(self.hub.departed.is_empty() && self.incoming.is_empty(), "an event was not delivered");
         let mut open = 0;
         let mut pending = 0;
+        let (mut token_check, mut closing) = (0, 0);
         for (index, connection) in &self.hub.connections {
             let stream = self.streams.get(index).is_some_and(Option::is_some);
             assert!(stream, "{:?} has no stream", connection.peer);
@@ -227,20 +249,30 @@ impl<S: Stream, A: Application> Engine<S, A> {
             assert!(armed || may_idle, "{:?} has no deadline in {}", connection.peer, connection.phase.name());
             open += u32::from(connection.is_open());
             pending += u32::from(connection.counted.pending);
+            token_check += u32::from(matches!(connection.phase, Phase::TokenCheck(_)));
+            closing += u32::from(connection.closing().is_some());
             if let Some(seat) = connection.seat {
                 let members = self.hub.rooms.audience(seat.audience).map_or(&[][..], |audience| audience.members());
                 assert_eq!(members.get(seat.index as usize), Some(&connection.peer.index), "a seat is wrong");
             }
         }
         assert_eq!((open, pending), (self.hub.open, self.hub.pending), "a count is wrong");
+        self.hub.check_addresses();
+        assert_eq!((token_check, closing), (self.hub.token_check, self.hub.closing), "a count of phases is wrong");
+        let (mut slow_readers, mut log_bytes) = (0, 0);
         for audience in self.hub.rooms.audiences() {
-            let members = audience.members().iter().filter_map(|&member| self.hub.connections.get(member as usize));
-            let behind = members.filter(|member| member.counted.behind).count();
+            let members = || audience.members().iter().filter_map(|&member| self.hub.connections.get(member as usize));
+            let behind = members().filter(|member| member.counted.behind).count();
+            let hearing = members().filter(|member| member.is_open() && !member.walk.deaf).count();
             let name = self.hub.rooms.get(audience.room).map_or("?", |room| &room.name);
             assert_eq!(behind, audience.behind, "the count of slow readers is wrong in {name}");
+            assert_eq!(hearing, audience.hearing, "the count of those who hear is wrong in {name}");
+            slow_readers += behind;
+            log_bytes += audience.log.bytes();
             let bound = self.hub.limits.room_log as u64 + self.turn_bytes_max();
             assert!(audience.log.bytes() <= bound, "the log of {name} has outgrown its bound");
         }
+        assert_eq!((slow_readers, log_bytes), (self.hub.behind, self.hub.rooms.log_bytes()), "a total is wrong");
     }
 
     /// How much one turn can add to the logs at the most, before those who talk are held back.

@@ -1,12 +1,12 @@
 //! The step `reap`: the only one that removes connections, at the end of the turn, so that no event of a turn can mean
 //! somebody who took the place of the one it was for.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{Application, Engine};
 use crate::connection::Peer;
 use crate::connection::phase::Phase;
+use crate::connection::remote::Remote;
 use crate::connection::stream::Stream;
 use crate::time::Now;
 use crate::wire::close::Ending;
@@ -16,8 +16,8 @@ use crate::wire::close::Ending;
 pub struct Departure {
     /// Whom the application called it, if it called it anything.
     pub label: Option<String>,
-    /// Its address.
-    pub remote: SocketAddr,
+    /// Who was at the other end.
+    pub remote: Remote,
     /// Why it ended.
     pub ending: Ending,
     /// From accept to now.
@@ -42,6 +42,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
         self.hub.get(peer)?;
         self.hub.stand_up(peer);
         self.hub.leave_pending(peer);
+        self.hub.leave_address(peer);
         self.hub.leave_refused(peer);
         self.hub.wheel.disarm(peer.index);
         if let Some(place) = self.streams.get_mut(peer.index as usize) {
@@ -49,8 +50,9 @@ impl<S: Stream, A: Application> Engine<S, A> {
             *place = None;
         }
         let connection = self.hub.connections.remove(peer.index as usize);
-        let remote = connection.remote();
+        let remote = connection.remote;
         let Phase::Closing(closing) = connection.phase else { return None };
+        self.hub.closing -= 1;
         Some(Departure {
             label: self.application.label(&connection.data).map(str::to_owned),
             remote,

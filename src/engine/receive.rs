@@ -9,7 +9,7 @@ use crate::auth::Identity;
 use crate::connection::Peer;
 use crate::connection::inbound::{Inbound, Incoming, Leftover, Progress};
 use crate::connection::phase::{Phase, Stage};
-use crate::connection::stream::Stream;
+use crate::connection::stream::{Stream, ending_of};
 use crate::time::{Now, Time};
 use crate::wire::close::Ending;
 use crate::wire::frame::Message;
@@ -23,6 +23,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
     /// Reads once from everybody who is ready, up to the turn's budgets.
     pub fn receive(&mut self, now: Now) {
         self.hub.now = now;
+        self.hub.rooms.passed.clear();
         let mut buffer = std::mem::take(&mut self.buffer);
         let mut budget = TURN_BYTES_MAX;
         for _ in 0..self.hub.runnable.len() {
@@ -87,7 +88,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
                 }
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => self.hub.queue_receive(peer),
-            Err(_) => self.hub.end(peer, Ending::Reset),
+            Err(error) => self.hub.end(peer, ending_of(&error)),
         }
         0
     }
@@ -105,7 +106,8 @@ impl<S: Stream, A: Application> Engine<S, A> {
         } else {
             connection.ready.readable = false;
         }
-        if answered {
+        if let Some(asked) = answered {
+            self.hub.measures.round_trips.record(now.micros_since(asked));
             self.hub.rearm(peer);
         }
     }
@@ -272,6 +274,9 @@ impl<S: Stream, A: Application> Engine<S, A> {
         let wish = wish.clone();
         match self.gate.check_first_message(token, &wish.room, self.hub.now) {
             Ok(identity) => {
+                if let Some((full, _)) = self.hub.no_seat(&wish.room, None) {
+                    return self.hub.end(peer, full);
+                }
                 self.open_connection(peer, &wish.room, wish.protocol, identity, true);
             }
             Err(ending) => self.hub.end(peer, ending),

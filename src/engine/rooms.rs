@@ -2,53 +2,37 @@
 //! last who leaves, or when what was said in it is too old to be asked for, whichever is later.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Duration;
 
 use slab::Slab;
 
-use crate::config;
+use super::history::{Empty, History};
 use crate::connection::Seat;
 use crate::room::audience::{Audience, Moved};
 use crate::room::log::{Log, Retention};
 use crate::room::{Encoding, Room};
 use crate::time::Time;
+use crate::wire::frame::Message;
 
 /// Names a room for as long as it exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RoomId(pub(crate) u32);
 
-/// What is kept of a room for those who come later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct History {
-    /// The encoding of which it is kept.
-    pub(super) encoding: Encoding,
-    pub(super) retention: Retention,
-    /// Bytes that rooms in which nobody is may take, all together.
-    pub(super) empty_bytes: u64,
-}
-
-impl History {
-    /// What the settings keep of the encoding that an application has for this.
-    pub(super) fn of(encoding: Option<Encoding>, settings: &config::History) -> Option<Self> {
-        let retention = Retention { messages: settings.messages, bytes: settings.bytes as u64, age: settings.age };
-        let encoding = encoding.filter(|_| settings.messages > 0)?;
-        Some(Self { encoding, retention, empty_bytes: settings.empty_rooms as u64 })
-    }
-}
-
-/// The rooms that exist.
+/// The rooms that exist. There are at most `limits.rooms`, so that the tables, which double when they are full, never copy
+/// more at once than a few milliseconds take.
 #[derive(Debug)]
 pub(super) struct Rooms {
-    rooms: Slab<Room>,
+    pub(super) rooms: Slab<Room>,
     audiences: Slab<Audience>,
     by_name: HashMap<Box<str>, u32>,
     /// The audiences to which something was said that not everybody has been visited for.
     pub(super) passing: VecDeque<u32>,
-    history: Option<History>,
-    /// Rooms that were empty when they were put here, the oldest first.
-    empty: VecDeque<Listed>,
-    /// The memory of those that are empty.
-    empty_bytes: u64,
+    /// For each pass that came through in this turn, when the oldest message was said that it brought to everybody.
+    pub(super) passed: Vec<Time>,
+    /// How many bytes all logs hold.
+    log_bytes: u64,
+    pub(super) history: Option<History>,
+    /// Those in which nobody is.
+    pub(super) empty: Empty,
     /// For the epochs.
     random: fastrand::Rng,
     /// What those read who are in no room.
@@ -62,9 +46,10 @@ impl Rooms {
             audiences: Slab::new(),
             by_name: HashMap::new(),
             passing: VecDeque::new(),
+            passed: Vec::new(),
+            log_bytes: 0,
             history,
-            empty: VecDeque::new(),
-            empty_bytes: 0,
+            empty: Empty::default(),
             random: fastrand::Rng::with_seed(seed),
             nothing: Log::default(),
         }
@@ -134,7 +119,7 @@ impl Rooms {
             }
         };
         if let Some(bytes) = self.get_mut(room).and_then(|room| room.empty.take()) {
-            self.empty_bytes -= bytes;
+            self.empty.bytes -= bytes;
         }
         let audience = self.make_audience(room, encoding);
         let index = self.audience_mut(audience).map_or(0, |audience| audience.join(member));
@@ -184,78 +169,112 @@ impl Rooms {
         moved
     }
 
-    /// Nobody is in this room. It stays as long as its history may be asked for.
-    pub(super) fn leave_empty(&mut self, room: u32, now: Time) {
-        let Some((age, bytes)) = self.trim_history(room, now).filter(|(_, bytes)| *bytes > 0) else {
-            self.remove_room(room);
-            return;
-        };
-        let Some(entry) = self.rooms.get_mut(room as usize) else { return };
-        let bytes = bytes + ROOM_BYTES + entry.name.len() as u64;
-        self.empty_bytes = self.empty_bytes + bytes - entry.empty.replace(bytes).unwrap_or(0);
-        if !std::mem::replace(&mut entry.listed, true) {
-            self.empty.push_back(Listed { at: now + age, room, epoch: entry.epoch });
-        }
-        let most = self.history.map_or(0, |history| history.empty_bytes);
-        while self.empty_bytes > most {
-            let Some(oldest) = self.empty.pop_front() else { break };
-            if self.unlist(oldest) {
-                self.remove_room(oldest.room);
-            }
+    /// One more member at `seat` is open, and hears if it does.
+    pub(super) fn count_in(&mut self, seat: Option<Seat>, hears: bool) {
+        let Some(audience) = seat.and_then(|seat| self.audiences.get_mut(seat.audience as usize)) else { return };
+        audience.hearing += usize::from(hears);
+        if let Some(room) = self.rooms.get_mut(audience.room as usize) {
+            room.open += 1;
         }
     }
 
-    /// When the next empty room is to be looked at.
-    pub(super) fn next_wake(&self) -> Option<Time> {
-        self.empty.front().map(|listed| listed.at)
-    }
-
-    /// Looks at the rooms that were empty for as long as history is kept.
-    pub(super) fn expire(&mut self, now: Time) {
-        while let Some(listed) = self.empty.front().copied().filter(|listed| listed.at <= now) {
-            self.empty.pop_front();
-            if self.unlist(listed) {
-                self.leave_empty(listed.room, now);
-            }
+    /// One less is.
+    pub(super) fn count_out(&mut self, seat: Option<Seat>, heard: bool) {
+        let Some(audience) = seat.and_then(|seat| self.audiences.get_mut(seat.audience as usize)) else { return };
+        audience.hearing -= usize::from(heard);
+        if let Some(room) = self.rooms.get_mut(audience.room as usize) {
+            room.open -= 1;
         }
     }
 
-    /// True if the room that was listed is still there, and empty.
-    fn unlist(&mut self, listed: Listed) -> bool {
-        let Some(room) = self.rooms.get_mut(listed.room as usize).filter(|room| room.epoch == listed.epoch) else {
-            return false;
-        };
-        room.listed = false;
-        room.empty.is_some()
+    /// Adds a message to an audience's log, and returns the position behind it and how many members hear it.
+    pub(super) fn append(
+        &mut self,
+        audience: u32,
+        message: Message<'_>,
+        sender: u32,
+        now: Time,
+    ) -> Option<(u64, usize)> {
+        let audience = self.audiences.get_mut(audience as usize)?;
+        let said = self.rooms.get(audience.room as usize)?.said;
+        let before = audience.log.end();
+        let end = audience.log.append(message, sender, said, now);
+        audience.note_said(now);
+        self.log_bytes += end - before;
+        let (room, hearing) = (audience.room, audience.hearing);
+        if self.get(room).is_some_and(|room| room.empty.is_some()) {
+            self.leave_empty(room, now);
+        }
+        Some((end, hearing))
     }
 
-    /// Forgets what is too old of a room's history. How long it is kept, and how many bytes are left of it.
-    pub(super) fn trim_history(&mut self, room: u32, now: Time) -> Option<(Duration, u64)> {
-        let history = self.history?;
-        let audience = self.get(room)?.audiences.get(history.encoding.index()).copied().flatten()?;
-        let audience = self.audience_mut(audience)?;
-        audience.release_log(history.retention, now);
-        Some((history.retention.age, audience.log.memory()))
+    /// Ends the pass of an audience that is queued, if it has come through, and lets its log forget what everybody has and
+    /// the history does not keep. True if another round is needed.
+    pub(super) fn settle_pass(&mut self, audience: u32, now: Time) -> bool {
+        let Some(entry) = self.audience(audience) else { return false };
+        let retention = self.retention(entry.encoding);
+        let Some(entry) = self.audiences.get_mut(audience as usize) else { return false };
+        self.passed.extend(entry.came_through());
+        let before = entry.log.bytes();
+        entry.queued = entry.settle_pass(retention, now);
+        self.log_bytes -= before - entry.log.bytes();
+        entry.queued
     }
 
-    /// The log of what is kept of a room's history.
-    pub(super) fn history_log(&self, room: u32) -> Option<&Log> {
-        let audience = self.get(room)?.audiences.get(self.history?.encoding.index()).copied().flatten()?;
-        self.audience(audience).map(|audience| &audience.log)
+    /// A member was behind and is not any more. With the last of them the log can go.
+    pub(super) fn caught_up(&mut self, audience: u32, now: Time) {
+        let Some(entry) = self.audience_mut(audience) else { return };
+        entry.behind -= 1;
+        if entry.behind == 0 {
+            self.release_log(audience, now);
+        }
     }
 
-    fn remove_room(&mut self, room: u32) {
+    /// Lets an audience's log forget what nobody needs, if nobody can.
+    pub(super) fn release_log(&mut self, audience: u32, now: Time) {
+        let Some(entry) = self.audience(audience) else { return };
+        let retention = self.retention(entry.encoding);
+        let Some(entry) = self.audiences.get_mut(audience as usize) else { return };
+        let before = entry.log.bytes();
+        entry.release_log(retention, now);
+        self.log_bytes -= before - entry.log.bytes();
+    }
+
+    /// True if a room is gone when the one who is in it leaves: then that makes place for another one.
+    pub(super) fn is_left_by_one(&self, room: u32) -> bool {
+        let audiences = || self.audiences_of(room).filter_map(|audience| self.audience(audience));
+        let members: usize = audiences().map(|audience| audience.members().len()).sum();
+        members == 1 && audiences().all(|audience| audience.log.memory() == 0 || self.history.is_none())
+    }
+
+    /// How many rooms there are.
+    pub(super) fn len(&self) -> usize {
+        self.rooms.len()
+    }
+
+    /// Room keys are below this.
+    pub(super) fn places(&self) -> u32 {
+        as_key(self.rooms.capacity())
+    }
+
+    /// How many bytes all logs hold.
+    pub(super) fn log_bytes(&self) -> u64 {
+        self.log_bytes
+    }
+
+    pub(super) fn remove_room(&mut self, room: u32) {
         for audience in self.audiences_of(room) {
             self.remove_audience(audience);
         }
         if let Some(gone) = self.rooms.try_remove(room as usize) {
             self.by_name.remove(&gone.name);
-            self.empty_bytes -= gone.empty.unwrap_or(0);
+            self.empty.bytes -= gone.empty.unwrap_or(0);
         }
     }
 
     fn remove_audience(&mut self, audience: u32) {
         let Some(gone) = self.audiences.try_remove(audience as usize) else { return };
+        self.log_bytes -= gone.log.bytes();
         if gone.queued {
             self.passing.retain(|&other| other != audience);
         }
@@ -274,18 +293,6 @@ impl Rooms {
     }
 }
 
-/// A room that was empty, and when it is to be looked at.
-#[derive(Debug, Clone, Copy)]
-struct Listed {
-    at: Time,
-    room: u32,
-    /// Another room can have its key by then.
-    epoch: u64,
-}
-
-/// What a room takes besides its log and its name, rounded up.
-const ROOM_BYTES: u64 = 512;
-
 /// Slab keys are indices of at most as many entries as there are descriptors, so they fit.
 fn as_key(key: usize) -> u32 {
     u32::try_from(key).unwrap_or(u32::MAX)
@@ -293,32 +300,8 @@ fn as_key(key: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::history::tests::{KEPT, TEXT, with_history};
     use super::*;
-    use crate::room::log::NO_SENDER;
-    use crate::wire::frame::Message;
-
-    const TEXT: Encoding = Encoding(0);
-    const KEPT: Encoding = Encoding(1);
-
-    fn seconds(seconds: u64) -> Time {
-        Time::from_millis(seconds * 1000)
-    }
-
-    fn with_history(empty_bytes: u64) -> Rooms {
-        let retention = Retention { messages: 10, bytes: 10_000, age: Duration::from_secs(60) };
-        Rooms::new(Some(History { encoding: KEPT, retention, empty_bytes }), 1)
-    }
-
-    fn say(rooms: &mut Rooms, room: u32, now: Time) {
-        rooms.get_mut(room).unwrap().said += 1;
-        let number = rooms.get(room).unwrap().said;
-        for encoding in [TEXT, KEPT] {
-            if let Some(audience) = rooms.readers(room, encoding) {
-                let entry = rooms.audience_mut(audience).unwrap();
-                entry.log.append(Message::Text("hi"), NO_SENDER, number, now);
-            }
-        }
-    }
 
     #[test]
     fn a_room_lives_from_the_first_to_the_last() {
@@ -352,42 +335,5 @@ mod tests {
         let seat = rooms.enter("other", TEXT, 9);
         let room = rooms.find("other").unwrap().0;
         assert!(rooms.readers(room, KEPT).is_some_and(|kept| kept != seat.audience));
-    }
-
-    #[test]
-    fn a_room_with_history_outlives_its_last_member_for_a_while() {
-        let mut rooms = with_history(1_000_000);
-        let seat = rooms.enter("lobby", TEXT, 7);
-        let room = rooms.find("lobby").unwrap().0;
-        let epoch = rooms.get(room).unwrap().epoch;
-        say(&mut rooms, room, seconds(1));
-        rooms.leave(seat, seconds(2));
-        rooms.expire(seconds(30));
-        let seat = rooms.enter("lobby", KEPT, 8);
-        let entry = rooms.get(room).unwrap();
-        assert_eq!((entry.epoch, entry.said, entry.empty), (epoch, 1, None));
-        assert_eq!(rooms.empty_bytes, 0);
-        say(&mut rooms, room, seconds(40));
-        rooms.leave(seat, seconds(50));
-        // It was listed when it was empty for the first time, and is looked at again later.
-        rooms.expire(seconds(62));
-        assert!(rooms.find("lobby").is_some());
-        rooms.expire(seconds(200));
-        assert!(rooms.find("lobby").is_none());
-        assert_eq!((rooms.next_wake(), rooms.empty_bytes, rooms.audiences.len()), (None, 0, 0));
-    }
-
-    #[test]
-    fn of_empty_rooms_the_oldest_go_when_they_take_too_much() {
-        let mut rooms = with_history(3 * (ROOM_BYTES + 100));
-        for n in 0..10_u64 {
-            let seat = rooms.enter(&format!("room {n}"), KEPT, 7);
-            let room = rooms.room_at(Some(seat)).unwrap().0;
-            say(&mut rooms, room, seconds(n));
-            rooms.leave(seat, seconds(n));
-        }
-        let left: Vec<bool> = (0..10).map(|n| rooms.find(&format!("room {n}")).is_some()).collect();
-        assert_eq!(left.iter().filter(|left| **left).count(), 3, "{left:?}");
-        assert!(left.ends_with(&[true; 3]), "{left:?}");
     }
 }

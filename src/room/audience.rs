@@ -18,11 +18,15 @@ pub struct Audience {
     pub log: Log,
     /// How many members have not been sent everything yet.
     pub behind: usize,
-    /// It is on the list of rooms with a pass under way.
+    /// How many members get what is said: those who listen and are not on their way out.
+    pub hearing: usize,
+    /// It is on the list of audiences with a pass under way.
     pub queued: bool,
     /// Slab indices of the members' connections, those on their way out included until their last byte is sent.
     members: Vec<u32>,
     pass: Option<Pass>,
+    /// When the oldest message was said for which no round has begun; never if there is none.
+    unheard_since: Time,
 }
 
 /// One round through the members.
@@ -34,6 +38,8 @@ struct Pass {
     target: u64,
     /// The smallest cursor of those who were visited.
     lowest: u64,
+    /// When the oldest message was said that this round brings to everybody; never if there is none.
+    since: Time,
 }
 
 /// A member's new place, because somebody else left.
@@ -52,10 +58,12 @@ impl Audience {
             room,
             encoding,
             log: Log::beginning_after(number),
+            hearing: 0,
             behind: 0,
             queued: false,
             members: Vec::new(),
             pass: None,
+            unheard_since: Time::NEVER,
         }
     }
 
@@ -98,8 +106,20 @@ impl Audience {
     /// Starts a round if none is under way.
     pub fn begin_pass(&mut self) {
         if self.pass.is_none() {
-            self.pass = Some(Pass { position: 0, target: self.log.end(), lowest: self.log.end() });
+            let since = std::mem::replace(&mut self.unheard_since, Time::NEVER);
+            self.pass = Some(Pass { position: 0, target: self.log.end(), lowest: self.log.end(), since });
         }
+    }
+
+    /// Takes note that something was said.
+    pub fn note_said(&mut self, now: Time) {
+        self.unheard_since = self.unheard_since.min(now);
+    }
+
+    /// If the round under way has come to everybody: when the oldest message was said that it brought.
+    pub fn came_through(&self) -> Option<Time> {
+        let pass = self.pass.filter(|pass| pass.position >= self.members.len())?;
+        (pass.since != Time::NEVER).then_some(pass.since)
     }
 
     /// Moves the round on by up to `most` members and returns the part of the list that is to be visited now.

@@ -16,10 +16,15 @@ impl Clock {
         Self { start: Instant::now() }
     }
 
-    /// What the clocks say; called once per turn of the loop.
+    /// What the clocks say; called once per turn of the loop, at its beginning.
     pub(super) fn now(&self) -> Now {
-        let millis = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Now { time: Time::from_millis(millis), unix_ms: unix_ms() }
+        Now { time: self.time(), unix_ms: unix_ms() }
+    }
+
+    /// What the monotonic clock says. Besides the above this is called at the end of a turn, and only to measure how long
+    /// the turn was: everything that happens in a turn happens at the time at which it began.
+    pub(super) fn time(&self) -> Time {
+        Time::from_micros(u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 }
 

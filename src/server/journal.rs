@@ -61,6 +61,24 @@ impl Warnings {
                 "limits.pending_per_address is reached, new connections are answered with 429",
                 counters.pending_per_address_full,
             ),
+            (
+                "limits.connections_per_address is reached, new connections are answered with 429",
+                counters.connections_per_address_full,
+            ),
+            (
+                "limits.handshakes_per_second is reached, new connections are answered with 503",
+                counters.handshakes_over,
+            ),
+            (
+                "limits.handshakes_per_second_per_address is reached, new connections are answered with 429",
+                counters.handshakes_per_address_over,
+            ),
+            (
+                "more addresses come than are remembered, new ones are held to the rate in all alone",
+                counters.addresses_full,
+            ),
+            ("limits.rooms is reached, nobody can make another one", counters.rooms_full),
+            ("limits.users_per_room is reached, further users are sent away", counters.users_per_room_full),
             ("limits.room_log is reached, those who talk in that room are held back", counters.held_back),
         ];
         for (text, struck) in limits {
@@ -89,11 +107,12 @@ impl Warnings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connection::remote::Remote;
 
     fn departure(ending: Ending, label: Option<&str>) -> Departure {
         Departure {
             label: label.map(str::to_owned),
-            remote: "192.0.2.7:4711".parse().unwrap(),
+            remote: Remote::Inet { ip: [192, 0, 2, 7].into(), port: 4711 },
             ending,
             lasted: Duration::from_millis(1234),
             received: 10,

@@ -8,10 +8,14 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mio::net::{TcpListener, TcpStream};
+use mio::net::{TcpListener, UnixListener};
 use mio::{Interest, Registry, Token};
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockRef, TcpKeepalive, Type};
 
+use super::socket::Socket;
+use super::socket_file::SocketFile;
+use crate::config::ListenAddress;
+use crate::connection::remote::Remote;
 use crate::time::Time;
 use crate::wire::response::{Refusal, Status};
 
@@ -20,29 +24,43 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// Connections that the kernel completes while we are busy; `net.core.somaxconn` may cut it.
 const BACKLOG: i32 = 4096;
 
-/// What connections inherit from their listener.
+/// How listeners are made, and what connections inherit from them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SocketOptions {
     /// `SO_SNDBUF` in bytes; 0 leaves it to the kernel.
     pub(super) send_buffer: usize,
     /// `TCP_USER_TIMEOUT`: how long sent bytes may stay unacknowledged.
     pub(super) user_timeout: Duration,
+    /// `SO_REUSEPORT`: others may listen there as well.
+    pub(super) reuse_port: bool,
+    /// Permissions of the file of a Unix socket.
+    pub(super) unix_mode: u32,
 }
 
 /// One listening socket.
 #[derive(Debug)]
 pub(super) struct Listener {
-    socket: TcpListener,
-    pub(super) address: SocketAddr,
+    socket: Listening,
+    /// With the real port, where the system has chosen one.
+    pub(super) address: ListenAddress,
+    /// `SO_SNDBUF` for connections that do not inherit it; 0 leaves it to the kernel.
+    send_buffer: usize,
     /// Somebody may be waiting.
     waiting: bool,
+}
+
+#[derive(Debug)]
+enum Listening {
+    Tcp(TcpListener),
+    /// With its file, which goes when the listener goes.
+    Unix(UnixListener, #[expect(dead_code, reason = "it is there to be dropped")] SocketFile),
 }
 
 /// What an attempt to accept came to.
 #[derive(Debug)]
 pub(super) enum Accepted {
     /// Somebody came.
-    Connection(TcpStream, SocketAddr),
+    Connection(Socket, Remote),
     /// Nobody is waiting.
     Nobody,
     /// This one failed; there may be others.
@@ -52,9 +70,21 @@ pub(super) enum Accepted {
 }
 
 impl Listener {
-    pub(super) fn open(address: SocketAddr, options: SocketOptions) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    pub(super) fn open(address: &ListenAddress, options: SocketOptions) -> io::Result<Self> {
+        match address {
+            ListenAddress::Tcp(address) => Self::open_tcp(*address, options),
+            ListenAddress::Unix(path) => {
+                let (socket, file) = SocketFile::listen(path, options.unix_mode, BACKLOG)?;
+                let socket = Listening::Unix(UnixListener::from_std(socket.into()), file);
+                Ok(Self { socket, address: address.clone(), send_buffer: options.send_buffer, waiting: true })
+            }
+        }
+    }
+
+    fn open_tcp(address: SocketAddr, options: SocketOptions) -> io::Result<Self> {
+        let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
+        socket.set_reuse_port(options.reuse_port)?;
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }
@@ -70,16 +100,22 @@ impl Listener {
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
         let socket = TcpListener::from_std(socket.into());
-        let address = socket.local_addr()?;
-        Ok(Self { socket, address, waiting: true })
+        let address = ListenAddress::Tcp(socket.local_addr()?);
+        Ok(Self { socket: Listening::Tcp(socket), address, send_buffer: 0, waiting: true })
     }
 
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        registry.register(&mut self.socket, token, Interest::READABLE)
+        match &mut self.socket {
+            Listening::Tcp(socket) => registry.register(socket, token, Interest::READABLE),
+            Listening::Unix(socket, _) => registry.register(socket, token, Interest::READABLE),
+        }
     }
 
     pub(super) fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        registry.deregister(&mut self.socket)
+        match &mut self.socket {
+            Listening::Tcp(socket) => registry.deregister(socket),
+            Listening::Unix(socket, _) => registry.deregister(socket),
+        }
     }
 
     /// An event said that somebody is waiting.
@@ -92,8 +128,15 @@ impl Listener {
     }
 
     pub(super) fn accept(&mut self) -> Accepted {
-        match self.socket.accept() {
-            Ok((stream, remote)) => Accepted::Connection(stream, remote),
+        let accepted = match &self.socket {
+            Listening::Tcp(socket) => socket.accept().map(|(stream, remote)| (Socket::Tcp(stream), remote.into())),
+            Listening::Unix(socket, _) => socket.accept().map(|(stream, _)| (Socket::Unix(stream), Remote::Unix)),
+        };
+        match accepted {
+            Ok((socket, remote)) => {
+                self.limit_buffer(&socket);
+                Accepted::Connection(socket, remote)
+            }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 self.waiting = false;
                 Accepted::Nobody
@@ -101,6 +144,16 @@ impl Listener {
             Err(error) if is_exhaustion(&error) => Accepted::Exhausted(error),
             // ECONNABORTED, EPROTO and their like: that one is gone, the listener is fine.
             Err(_) => Accepted::Failed,
+        }
+    }
+
+    /// A Unix socket inherits nothing from its listener.
+    fn limit_buffer(&self, socket: &Socket) {
+        if let Socket::Unix(stream) = socket
+            && self.send_buffer > 0
+        {
+            // It works without, at the price of more memory for those who do not read.
+            let _ = SockRef::from(stream).set_send_buffer_size(self.send_buffer);
         }
     }
 }
@@ -134,8 +187,8 @@ impl Spare {
     pub(super) fn refuse_one(&mut self, listener: &mut Listener, now: Time) {
         self.paused_until = Some(now + PAUSE);
         self.file = None;
-        if let Accepted::Connection(stream, _) = listener.accept() {
-            refuse(stream);
+        if let Accepted::Connection(socket, _) = listener.accept() {
+            refuse(socket);
         }
         self.file = File::open("/dev/null").ok();
     }
@@ -163,9 +216,9 @@ impl Spare {
 }
 
 /// A whole answer for somebody for whom there is no place at all. A new socket's send buffer takes it in one piece.
-fn refuse(stream: TcpStream) {
+fn refuse(socket: Socket) {
     let refusal = Refusal::new(Status::ServiceUnavailable, "the server is out of file descriptors, try again later");
-    let socket = Socket::from(std::net::TcpStream::from(stream));
+    let socket = socket.into_raw();
     let _ = socket.send(&refusal.retry_after(5).render());
     let _ = socket.shutdown(std::net::Shutdown::Write);
     // What the client has sent so far is read, because unread bytes would turn the close into a reset that eats the

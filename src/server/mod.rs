@@ -3,14 +3,11 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Poll, Token};
 
-use crate::config::Config;
-use crate::connection::stream::Stream;
+use crate::config::{Config, ListenAddress};
 use crate::connection::{Peer, Readiness};
 use crate::engine::{Application, Departure, Engine, Gate, Settings};
 use crate::time::Now;
@@ -20,14 +17,19 @@ mod clock;
 mod descriptors;
 mod journal;
 mod listener;
+mod listeners;
 mod signals;
+mod socket;
+mod socket_file;
 
 pub use clock::unix_now;
 
 use clock::Clock;
 use journal::Warnings;
-use listener::{Accepted, Listener, SocketOptions, Spare};
+use listener::SocketOptions;
+use listeners::Listeners;
 use signals::Terminations;
+use socket::Socket;
 
 /// Events taken from the kernel at once. If there are more, the next wait returns with them immediately.
 const EVENTS_MAX: usize = 1024;
@@ -42,6 +44,9 @@ const WAIT_MAX: Duration = Duration::from_secs(3600);
 const USER_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 const USER_TIMEOUT_MAX: Duration = Duration::from_secs(32_767);
 
+/// The engine over real sockets.
+type ServerEngine<A> = Engine<Socket, A>;
+
 /// A server that listens.
 pub struct Server<A: Application> {
     poll: Poll,
@@ -49,15 +54,12 @@ pub struct Server<A: Application> {
     clock: Clock,
     /// What the clocks said when this turn began.
     now: Now,
-    listeners: Vec<Listener>,
-    spare: Spare,
-    engine: Engine<TcpStream, A>,
+    listeners: Listeners,
+    engine: ServerEngine<A>,
     terminations: Terminations,
     /// How many times we were asked to end; requests that come together are one.
     terminations_seen: u32,
     warnings: Warnings,
-    /// How often descriptors ran out.
-    exhausted: u64,
     departures: Vec<Departure>,
 }
 
@@ -65,7 +67,7 @@ pub struct Server<A: Application> {
 #[derive(Debug)]
 pub enum StartError {
     /// This address cannot be listened on.
-    Listen(SocketAddr, io::Error),
+    Listen(ListenAddress, io::Error),
     /// No address to listen on was given.
     NoListener,
     /// The open-file limit does not allow so many connections.
@@ -92,19 +94,10 @@ impl<A: Application> Server<A> {
             send_buffer: limits.send_buffer,
             user_timeout: (config.heartbeat.ping_interval + config.heartbeat.pong_timeout)
                 .clamp(USER_TIMEOUT_MIN, USER_TIMEOUT_MAX),
+            reuse_port: config.sockets.reuse_port,
+            unix_mode: config.sockets.unix_mode.bits(),
         };
-        let mut listeners = Vec::new();
-        for (place, &address) in config.listen.iter().enumerate() {
-            let token = Token(FIRST_OWN_TOKEN + place);
-            let opened = Listener::open(address, options).and_then(|mut listener| {
-                listener.register(poll.registry(), token)?;
-                Ok(listener)
-            });
-            listeners.push(opened.map_err(|error| StartError::Listen(address, error))?);
-        }
-        if listeners.is_empty() {
-            return Err(StartError::NoListener);
-        }
+        let listeners = Listeners::open(&config.listen, options, poll.registry(), FIRST_OWN_TOKEN)?;
         let settings = Settings {
             limits,
             heartbeat: config.heartbeat.clone(),
@@ -118,19 +111,17 @@ impl<A: Application> Server<A> {
             clock,
             now: clock.now(),
             listeners,
-            spare: Spare::new(),
             engine: Engine::new(application, gate, settings, fastrand::u64(..)),
             terminations,
             terminations_seen: 0,
             warnings: Warnings::default(),
-            exhausted: 0,
             departures: Vec::new(),
         })
     }
 
     /// The addresses that are listened on, with their real ports.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().map(|listener| listener.address).collect()
+    pub fn addresses(&self) -> Vec<ListenAddress> {
+        self.listeners.addresses()
     }
 
     /// Serves until SIGTERM or SIGINT has been obeyed.
@@ -153,6 +144,7 @@ impl<A: Application> Server<A> {
         self.engine.expire(now);
         self.engine.flush(now);
         self.reap(now);
+        self.engine.end_turn(self.clock.time());
         Ok(())
     }
 
@@ -170,11 +162,7 @@ impl<A: Application> Server<A> {
         for event in &self.events {
             match event.token() {
                 SIGNALS => self.terminations_seen += u32::from(self.terminations.take()),
-                Token(own) if own >= FIRST_OWN_TOKEN => {
-                    if let Some(listener) = self.listeners.get_mut(own - FIRST_OWN_TOKEN) {
-                        listener.wake();
-                    }
-                }
+                Token(own) if own >= FIRST_OWN_TOKEN => self.listeners.wake(own - FIRST_OWN_TOKEN),
                 Token(token) => {
                     let hangup = event.is_read_closed() || event.is_write_closed() || event.is_error();
                     let readiness = Readiness { readable: event.is_readable(), writable: event.is_writable(), hangup };
@@ -189,57 +177,25 @@ impl<A: Application> Server<A> {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        if self.engine.is_busy() || self.can_accept() {
+        if self.engine.is_busy() || (self.engine.has_room() && self.listeners.can_accept()) {
             return Some(Duration::ZERO);
         }
-        let resume = self.spare.paused_until.filter(|_| self.somebody_waits());
-        let wake = self.engine.next_wake().into_iter().chain(resume).min()?;
+        let wake = self.engine.next_wake().into_iter().chain(self.listeners.resume_at()).min()?;
         // The turn that just ended took a little of this time; that is how late a deadline may be.
         Some(wake.since(self.now.time).min(WAIT_MAX))
     }
 
-    fn somebody_waits(&self) -> bool {
-        self.listeners.iter().any(Listener::is_waiting)
-    }
-
-    fn can_accept(&self) -> bool {
-        self.spare.paused_until.is_none() && self.engine.has_room() && self.somebody_waits()
-    }
-
     /// Accepts those who wait, up to the turn's budget and while there is room. Whoever is left is remembered.
     fn accept(&mut self, now: Now) {
-        // Each listener has its share, so that a flood on one does not silence another.
-        let share = self.engine.limits().turn_accepts.div_ceil(u32::try_from(self.listeners.len()).unwrap_or(1).max(1));
-        for listener in &mut self.listeners {
-            let mut budget = share;
-            while listener.is_waiting() && budget > 0 && self.engine.has_room() && self.spare.may_accept(now.time) {
-                budget -= 1;
-                match listener.accept() {
-                    Accepted::Connection(stream, remote) => {
-                        let peer = self.engine.accept(stream, remote, now);
-                        let Some(stream) = self.engine.stream_mut(peer) else { continue };
-                        let both = Interest::READABLE | Interest::WRITABLE;
-                        if self.poll.registry().register(stream, token_of(peer), both).is_err() {
-                            self.engine.abandon(peer);
-                        }
-                    }
-                    Accepted::Nobody | Accepted::Failed => {}
-                    Accepted::Exhausted(error) => {
-                        self.exhausted += 1;
-                        log::debug!("cannot accept: {error}");
-                        self.spare.refuse_one(listener, now.time);
-                    }
-                }
-            }
-        }
+        self.listeners.accept(&mut self.engine, self.poll.registry(), now);
         let text = "out of file descriptors or memory, new connections are answered with 503 or wait";
-        self.warnings.strike(text, self.exhausted, now.time);
+        self.warnings.strike(text, self.listeners.exhausted, now.time);
     }
 
     fn reap(&mut self, now: Now) {
         self.engine.reap(now, &mut self.departures);
         if !self.departures.is_empty() {
-            self.spare.resume();
+            self.listeners.resume();
         }
         for departure in self.departures.drain(..) {
             journal::log_departure(&departure);
@@ -255,13 +211,7 @@ impl<A: Application> Server<A> {
             log::info!("shutting down: {} connections", self.engine.connections());
         }
         self.engine.begin_shutdown(Ending::ShuttingDown, now);
-        // Those whom the kernel has let in already get an answer instead of a reset.
-        self.listeners.iter_mut().for_each(Listener::wake);
-        self.accept(now);
-        for mut listener in self.listeners.drain(..) {
-            // Closing it would do as well, but the poll's documentation asks for this.
-            let _ = listener.deregister(self.poll.registry());
-        }
+        self.listeners.close(&mut self.engine, self.poll.registry(), now);
     }
 
     /// False when everybody is gone after a first signal, or at once after a second one.
@@ -271,12 +221,6 @@ impl<A: Application> Server<A> {
             return false;
         }
         !self.engine.is_drained_out()
-    }
-}
-
-impl Stream for TcpStream {
-    fn shutdown_write(&mut self) -> io::Result<()> {
-        self.shutdown(std::net::Shutdown::Write)
     }
 }
 

@@ -18,6 +18,8 @@ pub enum Ending {
     Gone,
     /// The TCP connection broke.
     Reset,
+    /// What carries the bytes failed above TCP, such as a TLS handshake; the text says how.
+    Transport(String),
     /// The request was answered with this HTTP status instead of an upgrade.
     Answered {
         /// The HTTP status code.
@@ -64,6 +66,16 @@ pub enum Ending {
     },
     /// The oldest unread message is older than the limit.
     TooLongBehind(Duration),
+    /// The room has as many users as the limit.
+    RoomFull {
+        /// The limit.
+        most: u32,
+    },
+    /// The room does not exist, and there are as many others as the limit.
+    TooManyRooms {
+        /// The limit.
+        most: u32,
+    },
     /// The token in the first message is no good; the text says why.
     TokenRefused(String),
     /// The token has expired while its bearer was connected.
@@ -123,7 +135,7 @@ impl Ending {
     pub fn code(&self) -> Option<u16> {
         let code = match self {
             Self::ClosedByPeer { code, .. } => return *code,
-            Self::Gone | Self::Reset | Self::Answered { .. } => return None,
+            Self::Gone | Self::Reset | Self::Transport(_) | Self::Answered { .. } => return None,
             Self::Protocol(_) => 1002,
             Self::BinaryRefused => 1003,
             Self::NotUtf8 => 1007,
@@ -135,6 +147,7 @@ impl Ending {
             Self::Fault(_) => 1011,
             Self::Restarting => 1012,
             Self::TooFarBehind { .. } | Self::OutboxFull { .. } | Self::TooLongBehind(_) => 1013,
+            Self::RoomFull { .. } | Self::TooManyRooms { .. } => 1013,
             Self::ShuttingDown => 1001,
             Self::TokenRefused(_) | Self::TokenExpired => 4401,
             Self::RoomForbidden => 4403,
@@ -151,6 +164,7 @@ impl Ending {
             Self::ClosedByPeer { .. } => "closed_by_peer",
             Self::Gone => "gone",
             Self::Reset => "reset",
+            Self::Transport(_) => "transport",
             Self::Answered { .. } => "answered",
             Self::Protocol(_) => "protocol",
             Self::BinaryRefused => "binary_refused",
@@ -164,6 +178,8 @@ impl Ending {
             Self::TooFarBehind { .. } => "too_far_behind",
             Self::OutboxFull { .. } => "outbox_full",
             Self::TooLongBehind(_) => "too_long_behind",
+            Self::RoomFull { .. } => "room_full",
+            Self::TooManyRooms { .. } => "too_many_rooms",
             Self::TokenRefused(_) => "token_refused",
             Self::TokenExpired => "token_expired",
             Self::RoomForbidden => "room_forbidden",
@@ -182,6 +198,7 @@ impl Ending {
             Self::ClosedByPeer { reason, .. } | Self::Application { reason, .. } => reason.into(),
             Self::Gone => "went away without a close frame".into(),
             Self::Reset => "connection reset".into(),
+            Self::Transport(what) => what.into(),
             Self::Answered { status, detail } => format!("answered {status}: {detail}").into(),
             Self::Protocol(what) => format!("protocol error: {what}").into(),
             Self::BinaryRefused => "binary messages are not taken here, send text".into(),
@@ -197,6 +214,8 @@ impl Ending {
             Self::TooFarBehind { most } => format!("too slow: more than {most} bytes unread").into(),
             Self::OutboxFull { most } => format!("too slow: more than {most} bytes of private messages unread").into(),
             Self::TooLongBehind(limit) => format!("too slow: unread for more than {limit:?}").into(),
+            Self::RoomFull { most } => format!("the room is full: {most} users are allowed").into(),
+            Self::TooManyRooms { most } => format!("too many rooms: {most} are allowed").into(),
             Self::TokenRefused(why) => why.into(),
             Self::TokenExpired => "token expired, get a new one".into(),
             Self::RoomForbidden => "your token does not open this room".into(),
@@ -216,9 +235,10 @@ impl Ending {
             Self::TooFarBehind { .. } | Self::OutboxFull { .. } | Self::TooLongBehind(_) => ComeBack::Yes,
             Self::NoTokenInTime(_) | Self::NoNameInTime(_) => ComeBack::Yes,
             Self::Answered { .. } | Self::Protocol(_) | Self::BinaryRefused | Self::NotUtf8 => ComeBack::No,
-            Self::TooBig { .. } | Self::RoomForbidden | Self::Replaced => ComeBack::No,
+            Self::Transport(_) | Self::TooBig { .. } | Self::RoomForbidden | Self::Replaced => ComeBack::No,
             Self::TooManyMessages { .. } | Self::TooManyFragments { .. } => ComeBack::AfterAPause,
             Self::MessageTimeout(_) | Self::NoPong(_) => ComeBack::AfterAPause,
+            Self::RoomFull { .. } | Self::TooManyRooms { .. } => ComeBack::AfterAPause,
             Self::TokenRefused(_) | Self::TokenExpired => ComeBack::WithNewToken,
             Self::ShuttingDown | Self::Restarting => ComeBack::WithJitter,
         }
@@ -235,10 +255,12 @@ impl Ending {
                 Severity::Info
             }
             Self::NotUtf8 | Self::TooManyMessages { .. } | Self::TooManyFragments { .. } => Severity::Info,
+            Self::Transport(_) => Severity::Info,
             Self::MessageTimeout(_) | Self::TooBig { .. } | Self::NoPong(_) => Severity::Info,
             Self::TooFarBehind { .. } | Self::OutboxFull { .. } | Self::TooLongBehind(_) | Self::TokenRefused(_) => {
                 Severity::Info
             }
+            Self::RoomFull { .. } | Self::TooManyRooms { .. } => Severity::Info,
             Self::TokenExpired | Self::RoomForbidden | Self::NoTokenInTime(_) => Severity::Info,
             Self::NoNameInTime(_) | Self::Replaced | Self::ShuttingDown | Self::Restarting => Severity::Info,
             Self::Application { .. } => Severity::Info,
@@ -250,10 +272,20 @@ impl Ending {
         matches!(self, Self::TooFarBehind { .. } | Self::OutboxFull { .. } | Self::TooLongBehind(_))
     }
 
+    /// True when it was the peer that ended it, or the network between, and not the server.
+    pub fn is_by_peer(&self) -> bool {
+        self.is_broken() || matches!(self, Self::ClosedByPeer { .. } | Self::Gone)
+    }
+
+    /// True when nothing can be sent any more.
+    pub fn is_broken(&self) -> bool {
+        matches!(self, Self::Reset | Self::Transport(_))
+    }
+
     /// True when what is still unread is given up: the peer broke the rules or does not read, so it gets the close
     /// frame at the next frame boundary. Otherwise it first gets everything that was said before.
     pub fn gives_up_unread(&self) -> bool {
-        self.is_too_slow() || matches!(self, Self::NoPong(_) | Self::Reset | Self::Fault(_))
+        self.is_too_slow() || self.is_broken() || matches!(self, Self::NoPong(_) | Self::Fault(_))
     }
 }
 
@@ -273,6 +305,7 @@ mod tests {
             Ending::ClosedByPeer { code: Some(1000), reason: "bye".into() },
             Ending::Gone,
             Ending::Reset,
+            Ending::Transport("TLS handshake failed".into()),
             Ending::Answered { status: 401, detail: "no token".into() },
             Ending::Protocol("unmasked frame"),
             Ending::BinaryRefused,
@@ -286,6 +319,8 @@ mod tests {
             Ending::TooFarBehind { most: 1 << 20 },
             Ending::OutboxFull { most: 1 << 16 },
             Ending::TooLongBehind(second),
+            Ending::RoomFull { most: 1000 },
+            Ending::TooManyRooms { most: 65_536 },
             Ending::TokenRefused("token expired".into()),
             Ending::TokenExpired,
             Ending::RoomForbidden,

@@ -47,6 +47,24 @@ impl Status {
         self.parts().1
     }
 
+    /// Why a request is refused with this status, in a word, if nothing more is known.
+    fn usual_cause(self) -> &'static str {
+        match self {
+            Self::Ok => "none",
+            Self::BadRequest => "bad_request",
+            Self::Unauthorized => "token",
+            Self::Forbidden => "room",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method",
+            Self::RequestTimeout => "too_slow",
+            Self::UpgradeRequired => "no_upgrade",
+            Self::TooManyRequests => "rate",
+            Self::RequestHeaderFieldsTooLarge => "head_too_large",
+            Self::InternalServerError => "fault",
+            Self::ServiceUnavailable => "shutting_down",
+        }
+    }
+
     fn parts(self) -> (u16, &'static str) {
         match self {
             Self::Ok => (200, "OK"),
@@ -145,6 +163,7 @@ pub struct Refusal {
     text: Cow<'static, str>,
     retry_after_s: Option<NonZeroU32>,
     allow: &'static str,
+    cause: &'static str,
 }
 
 impl Refusal {
@@ -153,7 +172,8 @@ impl Refusal {
     /// 429 and 503 tell the client to wait [`RETRY_AFTER_DEFAULT_S`] unless told otherwise.
     pub fn new(status: Status, text: impl Into<Cow<'static, str>>) -> Self {
         let waits = matches!(status, Status::TooManyRequests | Status::ServiceUnavailable);
-        Self { status, text: text.into(), retry_after_s: waits.then_some(RETRY_AFTER_DEFAULT_S), allow: "GET" }
+        let retry_after_s = waits.then_some(RETRY_AFTER_DEFAULT_S);
+        Self { status, text: text.into(), retry_after_s, allow: "GET", cause: status.usual_cause() }
     }
 
     /// The most frequent one: 400.
@@ -173,6 +193,18 @@ impl Refusal {
     pub fn allow(mut self, methods: &'static str) -> Self {
         self.allow = methods;
         self
+    }
+
+    /// Sets the word under which the refusal is counted, where the status alone does not tell: for a limit its key.
+    #[must_use]
+    pub fn because(mut self, cause: &'static str) -> Self {
+        self.cause = cause;
+        self
+    }
+
+    /// The word under which the refusal is counted.
+    pub fn cause(&self) -> &'static str {
+        self.cause
     }
 
     /// The status to answer with and to count.

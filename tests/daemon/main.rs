@@ -16,7 +16,9 @@
 //! | `broadcast.rs` | who hears what, and in which order; binary messages |
 //! | `slow_reader.rs` | peers that do not read, and that nobody else notices them |
 //! | `ping.rs` | the heartbeat |
+//! | `listen.rs` | where it listens: Unix sockets, several daemons on one port |
 //! | `limits.rs` | numbers of connections, messages and fragments |
+//! | `floods.rs` | more than the limits allow, and that those who are in are served |
 //! | `descriptors.rs` | running out of file descriptors; many comings and goings leave nothing behind |
 //! | `shutdown.rs` | SIGTERM, SIGINT, a second signal, and what everybody is told |
 //! | `config.rs` | file, environment and flags; how mistakes are reported |
@@ -33,11 +35,13 @@ mod broadcast;
 mod cli;
 mod config;
 mod descriptors;
+mod floods;
 mod frames;
 mod grants;
 mod handshake;
 mod health;
 mod limits;
+mod listen;
 mod log;
 mod names;
 mod origin;

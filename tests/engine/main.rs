@@ -1,10 +1,12 @@
 //! The engine on pipes in memory: one script per promise that was once broken, with the events in the order that broke it.
 //! `tests/simulation` looks for such orders at random; a seed that finds one becomes a script here.
 
+mod limits;
 mod world;
 
 use std::time::Duration;
 
+use hollerd::engine::ClosedBy;
 use hollerd::wire::close::Ending;
 use hollerd::wire::frame::Message;
 use world::{App, World, frame, out, text};
@@ -263,4 +265,88 @@ fn a_slow_one_that_was_given_up_does_not_hold_the_log() {
         w.settle();
     }
     assert_eq!(w.engine.counters().cut, 0, "cut before its grace was over");
+}
+
+#[test]
+fn what_happened_is_counted() {
+    let mut w = World::new(App::default(), |_| {});
+    let (pa, a) = w.open("/ws/a");
+    let (_pb, _b) = w.open("/ws/a");
+    let (pc, c) = w.open("/ws/a");
+    w.open("/ws/b");
+    c.0.borrow_mut().room = 0;
+    let sent = [text("one"), text("two")].concat();
+    w.send(pa, &a, &sent);
+    w.settle();
+    let counters = w.engine.counters();
+    assert_eq!((counters.messages_in, counters.broadcasts, counters.deliveries), (2, 2, 4));
+    let totals = w.engine.totals();
+    assert_eq!((totals.open, totals.closing, totals.rooms), (4, 0, 2));
+    assert_eq!((totals.slow_readers, totals.log_bytes), (1, 10), "c has read nothing");
+    let page = w.engine.rooms_page(None, 1);
+    let room = page.items[0];
+    assert_eq!((room.name, room.users, room.sequence), ("/ws/a", 3, 2));
+    assert_eq!((room.log_bytes, room.slow_readers), (10, 1));
+    let other = w.engine.rooms_page(page.next, 10);
+    assert_eq!((other.items[0].name, other.items[0].sequence, other.next), ("/ws/b", 0, None));
+    w.grant(pc, &c, 1 << 20);
+    w.settle();
+    let totals = w.engine.totals();
+    assert_eq!((totals.slow_readers, totals.log_bytes), (0, 0));
+    w.send(pa, &a, &frame(0x88, &[0x03, 0xe8]));
+    w.settle();
+    a.0.borrow_mut().eof = true;
+    w.sleep_until(20_000);
+    assert_eq!(w.engine.counters().closes[&(ClosedBy::Peer, 1000)], 1);
+    assert_eq!(w.engine.totals().open, 3);
+}
+
+#[test]
+fn a_page_of_users_is_in_the_order_of_their_places() {
+    let mut w = World::new(App::default(), |_| {});
+    let names = ["/ws/a", "/ws/b", "/ws/a", "/ws/a", "/ws/b", "/ws/a"];
+    for room in names {
+        w.open(room);
+    }
+    let now = w.now();
+    let (_, desk) = w.engine.application_mut(now);
+    let room = desk.find_room("/ws/a").unwrap();
+    let first = w.engine.users_page(room, None, 3);
+    assert_eq!((first.items.len(), first.next), (3, Some(3)), "places 0, 2 and 3");
+    let second = w.engine.users_page(room, first.next, 3);
+    assert_eq!((second.items.len(), second.next), (1, None), "place 5");
+}
+
+#[test]
+fn round_trips_and_fan_outs_are_measured() {
+    let mut w = World::new(App::default(), |c| c.limits.turn_writes = 4);
+    let everybody: Vec<_> = (0..10).map(|_| w.open("/ws/a")).collect();
+    let fan_outs = w.engine.measures().fan_outs.count();
+    let (speaker, wire) = &everybody[0];
+    w.send(*speaker, wire, &text("hello"));
+    let said = w.now().time;
+    let mut turns = 0;
+    while w.engine.is_busy() {
+        w.turn();
+        turns += 1;
+        w.engine.end_turn(said + Duration::from_millis(turns));
+    }
+    let measures = w.engine.measures();
+    assert_eq!(measures.fan_outs.count() - fan_outs, 1, "one message, one pass");
+    assert!(turns >= 3, "ten members, four writes in a turn");
+    assert!(measures.fan_outs.sum_micros() >= 2_000, "it ended with the last member, not the first");
+    assert_eq!(measures.turns.count(), turns);
+
+    let pinged = |wire: &world::Wire| out(wire).windows(2).any(|x| x == b"\x89\x00");
+    let mut at = w.now().time.as_millis();
+    while !pinged(wire) {
+        at += 64;
+        w.sleep_until(at);
+    }
+    w.sleep_until(at + 2_000);
+    w.send(*speaker, wire, &frame(0x8a, b""));
+    w.settle();
+    let round_trips = &w.engine.measures().round_trips;
+    assert_eq!(round_trips.count(), 1);
+    assert!((2_000_000..2_300_000).contains(&round_trips.sum_micros()), "{}", round_trips.sum_micros());
 }

@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -126,6 +127,9 @@ pub(crate) struct World {
 }
 impl World {
     pub(crate) fn new(app: App, tune: impl FnOnce(&mut Config)) -> Self {
+        Self::with_gate(app, Gate::open(), tune)
+    }
+    pub(crate) fn with_gate(app: App, gate: Gate, tune: impl FnOnce(&mut Config)) -> Self {
         let mut c = Config::default();
         c.limits.connections = 1000;
         c.limits.pending = 1000;
@@ -133,7 +137,7 @@ impl World {
         c.limits.pending_per_address = 0;
         tune(&mut c);
         let s = Settings { limits: c.limits, heartbeat: c.heartbeat, shutdown: c.shutdown, history: c.history };
-        Self { engine: Engine::new(app, Gate::open(), s, 1), ms: 1000, gone: vec![], port: 1 }
+        Self { engine: Engine::new(app, gate, s, 1), ms: 1000, gone: vec![], port: 1 }
     }
     pub(crate) fn now(&self) -> Now {
         Now { time: Time::from_millis(self.ms), unix_ms: self.ms }
@@ -170,23 +174,18 @@ impl World {
         self.settle();
     }
     pub(crate) fn accept(&mut self) -> (Peer, Wire) {
-        let w = Wire(Rc::new(RefCell::new(Pipe { room: usize::MAX / 2, ..Pipe::default() })));
-        let ip = std::net::IpAddr::from([192, 0, 2, self.port]);
+        let ip = IpAddr::from([192, 0, 2, self.port]);
         self.port += 1;
-        let p = self.engine.accept(w.clone(), (ip, 9).into(), self.now());
+        self.accept_from(ip)
+    }
+    pub(crate) fn accept_from(&mut self, ip: IpAddr) -> (Peer, Wire) {
+        let w = Wire(Rc::new(RefCell::new(Pipe { room: usize::MAX / 2, ..Pipe::default() })));
+        let p = self.engine.accept(w.clone(), SocketAddr::new(ip, 9).into(), self.now());
         (p, w)
     }
     pub(crate) fn open(&mut self, path: &str) -> (Peer, Wire) {
         let (p, w) = self.accept();
-        self.send(
-            p,
-            &w,
-            format!(
-                "GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-            )
-            .as_bytes(),
-        );
+        self.send(p, &w, &upgrade(path, ""));
         self.settle();
         assert!(w.0.borrow().out.starts_with(b"HTTP/1.1 101"));
         w.0.borrow_mut().out.clear();
@@ -205,6 +204,14 @@ impl World {
         w.0.borrow_mut().room += n;
         self.engine.ready(p, Readiness { readable: false, writable: true, hangup: false });
     }
+}
+/// A request for a WebSocket with these further header lines.
+pub(crate) fn upgrade(path: &str, extra: &str) -> Vec<u8> {
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{extra}\r\n"
+    )
+    .into_bytes()
 }
 pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut b = vec![first];

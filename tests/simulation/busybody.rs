@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hollerd::config::Limits;
 use hollerd::connection::Peer;
 use hollerd::engine::{Application, Arrival, Desk, RoomId};
 use hollerd::wire::close::Ending;
@@ -21,6 +22,7 @@ pub(crate) struct Busybody {
     /// So that no two messages are equal.
     number: u64,
     talkative: bool,
+    limits: Limits,
 }
 
 /// What it knows of a peer.
@@ -30,9 +32,9 @@ pub(crate) struct Sticker(u8);
 type Table<'a> = Desk<'a, Sticker>;
 
 impl Busybody {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, limits: &Limits) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
-        Self { talkative: random.bool(), random, ledger: Ledger::default(), number: 0 }
+        Self { talkative: random.bool(), random, ledger: Ledger::default(), number: 0, limits: limits.clone() }
     }
 
     fn line(&mut self, what: &str) -> String {
@@ -158,8 +160,19 @@ impl Busybody {
         self.ledger.count("move_to");
         let room = ROOMS[self.random.usize(..ROOMS.len())];
         let open = desk.is_open(peer);
+        let old = desk.room(peer);
+        let crowded = self.is_crowded(desk, room);
         let moved = desk.move_to(peer, room);
-        assert_eq!(moved.is_some(), open, "only those who are there can be moved");
+        match moved {
+            Some(id) => assert!(open && (!crowded || old.is_none_or(|old| old == id || desk.room_name(old).is_none()))),
+            None => assert!(!open || (crowded && desk.room(peer) == old), "only those who are there can be moved"),
+        }
+        if open && moved.is_none() && self.random.bool() {
+            let (rooms, users) = (self.limits.rooms, self.limits.users_per_room);
+            let is_there = desk.find_room(room).is_some();
+            let full = if is_there { Ending::RoomFull { most: users } } else { Ending::TooManyRooms { most: rooms } };
+            return desk.end(peer, full);
+        }
         if let Some(id) = moved {
             assert_eq!((desk.room(peer), desk.room_name(id)), (Some(id), Some(room)));
             let guest = self.ledger.present(peer);
@@ -169,6 +182,14 @@ impl Busybody {
         }
         let line = self.line("moved");
         self.send(desk, peer, Message::Text(&line));
+    }
+
+    /// Whether a limit is in the way of those who come from another room in which others are.
+    fn is_crowded(&self, desk: &Table<'_>, room: &str) -> bool {
+        match desk.find_room(room) {
+            Some(id) => self.limits.users_per_room > 0 && desk.count(id) >= self.limits.users_per_room as usize,
+            None => desk.rooms().count() >= self.limits.rooms as usize,
+        }
     }
 
     fn ask_when_flushed(&mut self, desk: &mut Table<'_>, peer: Peer) {

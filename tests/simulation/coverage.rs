@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use hollerd::engine::Counters;
+use hollerd::engine::{ClosedBy, Counters};
 
 /// Every way in which a connection ends.
-const ENDINGS: [&str; 24] = [
+const ENDINGS: [&str; 27] = [
     "answered",
     "application",
     "binary_refused",
@@ -22,6 +22,7 @@ const ENDINGS: [&str; 24] = [
     "reset",
     "restarting",
     "room_forbidden",
+    "room_full",
     "shutting_down",
     "token_expired",
     "token_refused",
@@ -30,6 +31,8 @@ const ENDINGS: [&str; 24] = [
     "too_long_behind",
     "too_many_fragments",
     "too_many_messages",
+    "too_many_rooms",
+    "transport",
 ];
 const ANSWERS: [u16; 11] = [200, 400, 401, 403, 404, 405, 408, 426, 429, 431, 503];
 const METHODS: [&str; 12] = [
@@ -63,15 +66,25 @@ impl Coverage {
             accepted,
             admitted,
             answers,
+            refusals,
+            closes,
             endings,
             full,
             pending_full,
             pending_per_address_full,
+            connections_per_address_full,
+            handshakes_over,
+            handshakes_per_address_over,
+            rooms_full,
+            users_per_room_full,
+            // It takes more addresses than a simulation has.
+            addresses_full: _,
             held_back,
             over_budget,
             cut,
             messages_in,
             broadcasts,
+            deliveries,
             writes,
             pings,
             bytes_in,
@@ -83,16 +96,26 @@ impl Coverage {
             ("full", full),
             ("pending_full", pending_full),
             ("pending_per_address_full", pending_per_address_full),
+            ("connections_per_address_full", connections_per_address_full),
+            ("handshakes_over", handshakes_over),
+            ("handshakes_per_address_over", handshakes_per_address_over),
+            ("rooms_full", rooms_full),
+            ("users_per_room_full", users_per_room_full),
             ("held_back", held_back),
             ("over_budget", over_budget),
             ("cut", cut),
             ("messages_in", messages_in),
             ("broadcasts", broadcasts),
+            ("deliveries", deliveries),
             ("writes", writes),
             ("pings", pings),
             ("bytes_in", bytes_in),
             ("bytes_out", bytes_out),
         ];
+        refusals.iter().for_each(|(&cause, count)| *self.others.entry(cause).or_default() += count);
+        let closed = |by| -> u64 { closes.iter().filter(|((who, _), _)| *who == by).map(|(_, count)| count).sum() };
+        *self.others.entry("closed by the peer").or_default() += closed(ClosedBy::Peer);
+        *self.others.entry("closed by us").or_default() += closed(ClosedBy::Us);
         others.iter().for_each(|&(name, count)| *self.others.entry(name).or_default() += count);
         endings.iter().for_each(|(&name, count)| *self.endings.entry(name).or_default() += count);
         answers.iter().for_each(|(&status, count)| *self.answers.entry(status).or_default() += count);

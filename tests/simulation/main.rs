@@ -12,6 +12,7 @@
 //! | `chat.rs`, `busybody.rs` | the applications: the real chat, and one that uses all of the desk |
 //! | `ledger.rs` | the shadow model: what everybody has to receive |
 //! | `audit.rs`, `rest.rs` | what must hold after every turn, and whenever the server sleeps |
+//! | `door.rs` | what the limits on who comes allow |
 //! | `coverage.rs` | what must have happened over all seeds |
 //!
 //! `SIM_SEEDS=300 SIM_STEPS=2000` plays more and longer lives; `SIM_SEED=7` plays one and tells it, turn by turn.
@@ -25,6 +26,7 @@ mod busybody;
 mod chat;
 mod client;
 mod coverage;
+mod door;
 mod ledger;
 mod plan;
 mod request;
@@ -85,7 +87,8 @@ fn play(seed: u64, steps: u64, trace: bool) -> (Counters, BTreeMap<&'static str,
             let chat = WatchedChat::new(&plan.chat, &plan.settings.history);
             World::new(plan, chat, at, trace).run()
         } else {
-            World::new(plan, Busybody::new(seed), at, trace).run()
+            let busybody = Busybody::new(seed, &plan.settings.limits);
+            World::new(plan, busybody, at, trace).run()
         }
     });
     catch_unwind(life).unwrap_or_else(|cause| {

@@ -42,6 +42,8 @@ pub(crate) struct Socket {
     pub(crate) fin_read: bool,
     /// The connection is broken.
     pub(crate) reset: bool,
+    /// The stream itself found out, and says what was wrong.
+    pub(crate) garbled: bool,
     /// Nobody is there any more: what the server writes is answered with a reset.
     gone: bool,
     /// Bytes written by the server that the client has not read, and how many fit.
@@ -79,6 +81,7 @@ impl Socket {
             fin: false,
             fin_read: false,
             reset: false,
+            garbled: false,
             gone: false,
             unread: 0,
             send_buffer,
@@ -153,6 +156,7 @@ impl Socket {
         if self.random.bool() {
             self.inbox.clear();
         }
+        self.garbled = self.random.u8(..4) == 0;
         self.starved = false;
         self.edge(true, true, true);
     }
@@ -214,6 +218,10 @@ impl Socket {
         }
     }
 
+    fn failure(&self, kind: ErrorKind) -> io::Error {
+        if self.garbled { io::Error::new(ErrorKind::InvalidData, "garbled") } else { kind.into() }
+    }
+
     fn happens(&mut self, percent: u8) -> bool {
         percent > 0 && self.random.u8(..100) < percent
     }
@@ -226,7 +234,7 @@ impl Socket {
         }
         if self.inbox.is_empty() {
             if self.reset {
-                return Err(ErrorKind::ConnectionReset.into());
+                return Err(self.failure(ErrorKind::ConnectionReset));
             }
             self.fin_read |= self.fin;
             return if self.fin { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
@@ -254,7 +262,7 @@ impl Socket {
             return Err(ErrorKind::Interrupted.into());
         }
         if self.reset {
-            return Err(ErrorKind::BrokenPipe.into());
+            return Err(self.failure(ErrorKind::BrokenPipe));
         }
         let room = if self.gone { usize::MAX } else { self.send_buffer - self.unread };
         let mut count = offered.min(room);

@@ -7,12 +7,14 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use hollerd::connection::remote::Remote;
 use hollerd::connection::{Peer, Readiness};
 use hollerd::engine::{Counters, Departure, Engine};
 use hollerd::time::{Now, Time};
 
 use crate::audit::Account;
 use crate::client::Client;
+use crate::door::Door;
 use crate::ledger::Witness;
 use crate::plan::Plan;
 use crate::request;
@@ -49,6 +51,7 @@ pub(crate) struct World<W: Witness> {
     quiet: bool,
     departures: Vec<Departure>,
     pub(crate) totals: Totals,
+    pub(crate) door: Door,
     pub(crate) trace: bool,
 }
 
@@ -78,6 +81,7 @@ impl<W: Witness> World<W> {
             quiet: false,
             departures: Vec::new(),
             totals: Totals::default(),
+            door: Door::default(),
             trace,
             plan,
         }
@@ -203,8 +207,11 @@ impl<W: Witness> World<W> {
                 return;
             }
             let Some(mut client) = self.backlog.pop_front() else { return };
-            let peer = self.engine.accept(Line(Rc::clone(&client.socket)), client.remote, self.now);
+            self.door.look(self.engine.counters());
+            let peer = self.engine.accept(Line(Rc::clone(&client.socket)), client.remote.into(), self.now);
             client.peer = Some(peer);
+            self.door.came(self.engine.counters(), client.remote.ip(), self.now.time);
+            self.door.audit(&self.plan.settings.limits);
             assert!(self.engine.stream_mut(peer).is_some(), "a connection has no stream");
             if self.random.u8(..=255) == 0 {
                 // It could not be registered.
@@ -228,6 +235,7 @@ impl<W: Witness> World<W> {
         self.totals.cut_before = self.engine.counters().cut;
         self.engine.check_invariants();
         self.audit_memory();
+        self.audit_crowds();
         if self.trace {
             println!(
                 "step {:5}  {:9} ms  {:3} connections, {:3} open, {:5} broadcasts{}",
@@ -242,8 +250,9 @@ impl<W: Witness> World<W> {
     }
 
     /// Removes a connection that has departed.
-    pub(crate) fn bury(&mut self, remote: SocketAddr) -> (Peer, Place) {
-        let found = self.places.iter().find(|(_, place)| place.client.remote == remote).map(|(&peer, _)| peer);
+    pub(crate) fn bury(&mut self, remote: Remote) -> (Peer, Place) {
+        let found =
+            self.places.iter().find(|(_, place)| Remote::from(place.client.remote) == remote).map(|(&peer, _)| peer);
         let peer = found.unwrap_or_else(|| panic!("{remote} departs a second time, or never came"));
         self.gone.push(peer);
         let place = self.places.remove(&peer);

@@ -1,18 +1,21 @@
-//! A raw, blocking WebSocket client over one TCP connection.
+//! A raw, blocking WebSocket client over one connection.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::{Domain, Socket, Type};
 
-use super::{Frame, PATIENCE, Response, close_payload, now, opcode};
+use super::{Frame, PATIENCE, Response, Wire, close_payload, now, opcode};
 
 /// One connection and the bytes of it not yet looked at.
 pub(crate) struct Client {
-    stream: TcpStream,
-    server: SocketAddr,
+    stream: Wire,
+    /// What it says in `Host`.
+    host: String,
     unread: Vec<u8>,
     patience: Duration,
 }
@@ -77,9 +80,20 @@ impl Client {
         }
         socket.connect_timeout(&server.into(), PATIENCE)?;
         socket.set_tcp_nodelay(true)?;
-        let mut client = Self { stream: socket.into(), server, unread: Vec::new(), patience: PATIENCE };
+        Ok(Self::over(Wire::Tcp(socket.into()), server.to_string()))
+    }
+
+    /// Connects to a Unix socket.
+    pub(crate) fn connect_unix(path: &Path) -> Self {
+        let stream = UnixStream::connect(path).unwrap_or_else(|error| panic!("no connection to {path:?}: {error}"));
+        Self::over(Wire::Unix(stream), "localhost".to_owned())
+    }
+
+    /// A client over a stream that is connected.
+    pub(crate) fn over(stream: Wire, host: String) -> Self {
+        let mut client = Self { stream, host, unread: Vec::new(), patience: PATIENCE };
         client.set_patience(PATIENCE);
-        Ok(client)
+        client
     }
 
     /// Connects and upgrades; fails the test unless the server agrees.
@@ -93,11 +107,11 @@ impl Client {
     /// From now on, how long a read waits for something whole, and a write for room.
     pub(crate) fn set_patience(&mut self, patience: Duration) {
         self.patience = patience;
-        self.stream.set_write_timeout(Some(patience)).expect("a write timeout");
+        self.stream.set_write_timeout(patience).expect("a write timeout");
     }
 
     pub(crate) fn local_address(&self) -> SocketAddr {
-        self.stream.local_addr().expect("a connected socket has an address")
+        self.stream.local_address().expect("a connected socket has an address")
     }
 
     /// Sends an opening handshake and reads the answer. A header given here replaces the usual one of its name. When
@@ -132,7 +146,7 @@ impl Client {
     pub(crate) fn request(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
         let mut head = format!("{method} {path} HTTP/1.1\r\n");
         if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("Host")) {
-            head.push_str(&format!("Host: {}\r\n", self.server));
+            head.push_str(&format!("Host: {}\r\n", self.host));
         }
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
@@ -314,12 +328,12 @@ impl Client {
 
     /// Sends FIN and goes on reading.
     pub(crate) fn half_close(&self) {
-        self.stream.shutdown(Shutdown::Write).expect("a connection to half close");
+        self.stream.half_close().expect("a connection to half close");
     }
 
     /// Ends the connection with an RST, as a crashed peer's kernel does.
     pub(crate) fn reset(self) {
-        SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).expect("SO_LINGER");
+        self.stream.reset();
     }
 
     /// Reads once more, at least one byte; else says how the stream ended.
@@ -328,7 +342,7 @@ impl Client {
         if left.is_zero() {
             return Err(Received::Timeout);
         }
-        self.stream.set_read_timeout(Some(left)).expect("a read timeout");
+        self.stream.set_read_timeout(left).expect("a read timeout");
         let mut chunk = [0; READ_BYTES];
         match self.stream.read(&mut chunk) {
             Ok(0) => Err(Received::Eof),

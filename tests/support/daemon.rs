@@ -42,8 +42,8 @@ impl Daemon {
         }
         let daemon = Self::spawn_with(config, env, &args);
         let ready = daemon.process.await_stdout(PATIENCE, |text| {
-            let invited = text.lines().any(|line| line.trim_start().starts_with("try "));
-            (invited && addresses(text).len() >= listens.max(1)).then_some(())
+            let invitations = text.lines().filter(|line| line.trim_start().starts_with("try "));
+            (invitations.count() >= listens.max(1)).then_some(())
         });
         if ready.is_none() {
             panic!("the daemon did not start; it printed:\n{}\nand logged:\n{}", daemon.stdout(), daemon.stderr());
@@ -83,7 +83,7 @@ impl Daemon {
         Self { process: Process::spawn(&mut command), _config_file: config_file }
     }
 
-    /// Where it listens, in the order printed.
+    /// Where it listens over TCP, in the order printed.
     pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         addresses(&self.stdout())
     }
@@ -191,8 +191,12 @@ impl Daemon {
     }
 }
 
-/// The address of every line `hollerd VERSION listening on ADDRESS`.
-fn addresses(printed: &str) -> Vec<SocketAddr> {
+/// What stands at the end of every line `hollerd VERSION listening on ...`.
+fn listeners(printed: &str) -> impl Iterator<Item = &str> {
     let prefix = concat!("hollerd ", env!("CARGO_PKG_VERSION"), " listening on ");
-    printed.lines().filter_map(|line| line.strip_prefix(prefix)?.trim_end().parse().ok()).collect()
+    printed.lines().filter_map(move |line| line.strip_prefix(prefix))
+}
+
+fn addresses(printed: &str) -> Vec<SocketAddr> {
+    listeners(printed).filter_map(|listener| listener.trim_start_matches("tls://").trim_end().parse().ok()).collect()
 }

@@ -21,6 +21,7 @@ mod meter;
 mod process;
 mod response;
 mod token;
+mod wire;
 
 pub(crate) use client::{Client, Received, WriteError};
 pub(crate) use daemon::{Daemon, Finished};
@@ -31,6 +32,7 @@ pub(crate) use meter::Meter;
 pub(crate) use process::Process;
 pub(crate) use response::Response;
 pub(crate) use token::{Issuer, unix_now};
+pub(crate) use wire::Wire;
 
 use std::time::{Duration, Instant};
 

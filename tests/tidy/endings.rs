@@ -7,7 +7,7 @@ use hollerd::config::Config;
 use hollerd::wire::close::{ComeBack, Ending};
 
 /// One row: code, text, come back.
-type Row = (u16, String, &'static str);
+pub(crate) type Row = (u16, String, &'static str);
 
 /// Everything in which the two tables differ.
 pub(crate) fn differences(readme: &str, endings: &[Ending]) -> Vec<String> {
@@ -34,7 +34,8 @@ fn next(ending: &Ending, config: &Config) -> Option<Ending> {
     let any = || "…".to_owned();
     let next = match ending {
         Ending::Gone => Ending::Reset,
-        Ending::Reset => Ending::ClosedByPeer { code: None, reason: any() },
+        Ending::Reset => Ending::Transport(any()),
+        Ending::Transport(_) => Ending::ClosedByPeer { code: None, reason: any() },
         Ending::ClosedByPeer { .. } => Ending::Answered { status: 400, detail: any() },
         Ending::Answered { .. } => Ending::Application { code: 4000, reason: any() },
         Ending::Application { .. } => Ending::Protocol("…"),
@@ -49,7 +50,10 @@ fn next(ending: &Ending, config: &Config) -> Option<Ending> {
         Ending::Fault(_) => Ending::TooFarBehind { most: limits.unread },
         Ending::TooFarBehind { .. } => Ending::OutboxFull { most: limits.outbox },
         Ending::OutboxFull { .. } => Ending::TooLongBehind(limits.unread_age),
-        Ending::TooLongBehind(_) => Ending::TokenRefused(any()),
+        // Off by default, so README shows a number that somebody may choose.
+        Ending::TooLongBehind(_) => Ending::RoomFull { most: 1000 },
+        Ending::RoomFull { .. } => Ending::TooManyRooms { most: limits.rooms },
+        Ending::TooManyRooms { .. } => Ending::TokenRefused(any()),
         Ending::TokenRefused(_) => Ending::TokenExpired,
         Ending::TokenExpired => Ending::RoomForbidden,
         Ending::RoomForbidden => Ending::NoTokenInTime(limits.admit_timeout),
@@ -63,7 +67,7 @@ fn next(ending: &Ending, config: &Config) -> Option<Ending> {
 }
 
 /// The row that README should have. None for an ending without a code, or with one that others choose.
-fn row(ending: &Ending) -> Option<Row> {
+pub(crate) fn row(ending: &Ending) -> Option<Row> {
     if matches!(ending, Ending::ClosedByPeer { .. } | Ending::Application { .. }) {
         return None;
     }
@@ -108,6 +112,6 @@ mod tests {
     #[test]
     fn no_ending_is_left_out() {
         let names: BTreeSet<&str> = all().iter().map(Ending::name).collect();
-        assert_eq!(names.len(), 24);
+        assert_eq!(names.len(), 27);
     }
 }

@@ -7,11 +7,14 @@
 //! - `imports` holds the arrows, `boundaries` says who may touch sockets, clock, log and files
 //! - `sizes`, `words`, `documents` keep functions short, code finished and papers true
 //! - `picture` and `endings` hold the drawing and the table of close codes against what they show
+//! - `generated` and `manual` hold sample, man pages and completions against the code; `REGENERATE=1` rewrites them
 
 mod boundaries;
 mod documents;
 mod endings;
+mod generated;
 mod imports;
+mod manual;
 mod paths;
 mod picture;
 mod sizes;
@@ -124,6 +127,14 @@ fn every_dependency_has_a_reason() {
 #[test]
 fn the_readme_has_the_table_of_endings() {
     clean(&endings::differences(&document("README.md"), &endings::all()));
+}
+
+/// With `REGENERATE` in the environment it writes them instead.
+#[test]
+fn what_is_generated_is_up_to_date() {
+    let files = generated::all();
+    let anew = std::env::var_os("REGENERATE").is_some();
+    clean(&if anew { generated::write(root(), &files) } else { generated::stale(root(), &files) });
 }
 
 #[test]

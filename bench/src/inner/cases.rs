@@ -5,7 +5,6 @@ use std::hint::black_box;
 use std::io::Write;
 
 use hollerd::chat::Chat;
-use hollerd::config::Config;
 use hollerd::connection::Peer;
 use hollerd::engine::{Application, Arrival, Desk};
 use hollerd::time::Time;

@@ -1,7 +1,6 @@
 //! Very many peers, all of them let in by a token and named. They are silent and pinged; then one of them speaks once.
 
 use hollerd::chat::Chat;
-use hollerd::config::Config;
 
 use super::child::{Answer, wait_for_callgrind};
 use super::counted;

@@ -111,7 +111,7 @@ impl<'h, A: Application> World<'h, A> {
         let (now, seats) = (self.now(), self.seats);
         for number in numbers.clone() {
             let Some(seat) = seats.get(number) else { return };
-            let peer = self.engine.accept(Sink(seat), address(number), now);
+            let peer = self.engine.accept(Sink(seat), address(number).into(), now);
             seat.peer.set(Some(peer));
             self.say_as(number, self.lines.head(), NEW);
         }

@@ -1,0 +1,211 @@
+//! The limits on who comes, in the order in which they are looked at, and the counts that they are held against.
+//!
+//! First what concerns everybody: the shutdown, `limits.connections`, `limits.pending` (503). Then what concerns one
+//! address: `limits.connections_per_address`, `limits.pending_per_address`, `limits.handshakes_per_second_per_address`
+//! (429). Last the rate in all, `limits.handshakes_per_second` (503): whoever is over a limit of its own takes nothing of
+//! it, so a flood from a few addresses leaves it to the others. The rooms come later, when the room is known.
+
+use super::hub::Hub;
+use super::{Application, Engine};
+use crate::connection::phase::Stage;
+use crate::connection::remote::Remote;
+use crate::connection::stream::Stream;
+use crate::connection::{Connection, Peer};
+use crate::rate::Rate;
+use crate::wire::close::Ending;
+use crate::wire::response::{Refusal, Status};
+
+/// `Retry-After` is a random number of seconds up to this, so that those who were refused together do not come back
+/// together.
+const RETRY_AFTER_MAX_S: u32 = 30;
+
+/// Of those who were refused on arrival this many are waited for, so that no reset eats their answer.
+const REFUSED_WAITING_MAX: usize = 16;
+
+/// A limit that was reached.
+struct Struck {
+    status: Status,
+    /// For the peer.
+    text: &'static str,
+    /// The key in `[limits]`, and its value.
+    key: &'static str,
+    limit: u32,
+}
+
+impl<S: Stream, A: Application> Engine<S, A> {
+    /// The answer for a connection that comes when there is no place for it, and what the log says.
+    pub(super) fn refusal_on_arrival(&mut self, remote: Remote) -> Option<(Refusal, String)> {
+        if self.drain.is_some() {
+            let text = Ending::ShuttingDown.reason().into_owned();
+            return Some((self.try_later(Status::ServiceUnavailable, &text), text));
+        }
+        let struck = self.hub.full().or_else(|| self.hub.come(remote))?;
+        let detail = format!("{} (limits.{} = {})", struck.text, struck.key, struck.limit);
+        Some((self.try_later(struck.status, struck.text).because(struck.key), detail))
+    }
+
+    /// A refusal that says when to come again.
+    pub(super) fn try_later(&mut self, status: Status, text: &str) -> Refusal {
+        let seconds = self.retry_after();
+        Refusal::new(status, format!("{text}, try again in {seconds} s")).retry_after(seconds)
+    }
+
+    pub(super) fn retry_after(&mut self) -> u32 {
+        self.random.u32(1..=RETRY_AFTER_MAX_S)
+    }
+}
+
+impl<D> Hub<D> {
+    /// The limits that do not ask who comes.
+    fn full(&mut self) -> Option<Struck> {
+        let status = Status::ServiceUnavailable;
+        let limits = &self.limits;
+        if self.occupied() >= limits.connections as usize {
+            self.counters.full += 1;
+            return Some(Struck { status, text: "the server is full", key: "connections", limit: limits.connections });
+        }
+        if self.pending >= limits.pending {
+            self.counters.pending_full += 1;
+            let text = "too many connections are waiting to be let in";
+            return Some(Struck { status, text, key: "pending", limit: limits.pending });
+        }
+        None
+    }
+
+    /// The limits by address and the rates, which count somebody who is within all of them.
+    fn come(&mut self, remote: Remote) -> Option<Struck> {
+        let status = Status::TooManyRequests;
+        let limits = &self.limits;
+        let here = remote.ip().map(|ip| self.addresses.here(ip)).unwrap_or_default();
+        let limit = limits.connections_per_address;
+        if limit > 0 && here.connections >= limit {
+            self.counters.connections_per_address_full += 1;
+            let text = "too many connections from your address";
+            return Some(Struck { status, text, key: "connections_per_address", limit });
+        }
+        let limit = limits.pending_per_address;
+        if limit > 0 && here.pending >= limit {
+            self.counters.pending_per_address_full += 1;
+            let text = "too many connections from your address are waiting to be let in";
+            return Some(Struck { status, text, key: "pending_per_address", limit });
+        }
+        self.come_at_a_rate(remote)
+    }
+
+    fn come_at_a_rate(&mut self, remote: Remote) -> Option<Struck> {
+        let (limits, now) = (&self.limits, self.now.time);
+        let limit = limits.handshakes_per_second_per_address;
+        let of_address = remote.ip().zip(Rate::new(limit, limits.handshake_burst_per_address));
+        if of_address.is_some_and(|(ip, rate)| !self.addresses.wait(ip, rate, now).is_zero()) {
+            self.counters.handshakes_per_address_over += 1;
+            let text = "too many new connections from your address";
+            let status = Status::TooManyRequests;
+            return Some(Struck { status, text, key: "handshakes_per_second_per_address", limit });
+        }
+        let limit = limits.handshakes_per_second;
+        if !self.arrivals.take(Rate::new(limit, limits.handshake_burst), now) {
+            self.counters.handshakes_over += 1;
+            let status = Status::ServiceUnavailable;
+            return Some(Struck { status, text: "too many new connections", key: "handshakes_per_second", limit });
+        }
+        if let Some((ip, rate)) = of_address {
+            let counted = self.addresses.count(ip, rate, now);
+            self.counters.addresses_full += u64::from(!counted);
+        }
+        None
+    }
+
+    /// Counts a connection among those who are not admitted, until it is or until it is gone.
+    pub(super) fn enter_pending(&mut self, peer: Peer) {
+        let Some(connection) = self.get_mut(peer) else { return };
+        connection.counted.pending = true;
+        self.pending += 1;
+        self.enter_address(peer);
+    }
+
+    /// Counts a connection among those from its address, if it has one.
+    fn enter_address(&mut self, peer: Peer) {
+        let Some(connection) = self.get_mut(peer) else { return };
+        let Some(ip) = connection.remote.ip() else { return };
+        connection.counted.address = true;
+        let pending = connection.counted.pending;
+        self.addresses.enter(ip, pending);
+    }
+
+    pub(super) fn leave_pending(&mut self, peer: Peer) {
+        let Some(connection) = self.get_mut(peer) else { return };
+        if !std::mem::take(&mut connection.counted.pending) {
+            return;
+        }
+        let address = connection.remote.ip().filter(|_| connection.counted.address);
+        self.pending -= 1;
+        if let Some(ip) = address {
+            self.addresses.leave_pending(ip);
+        }
+        if self.limits.connections_per_address == 0 {
+            // Nobody asks how many are here, so nothing is kept for those who are in.
+            self.leave_address(peer);
+        }
+    }
+
+    /// Takes a connection out of the count of its address. It must have left those who are pending.
+    pub(super) fn leave_address(&mut self, peer: Peer) {
+        let Some(connection) = self.get_mut(peer) else { return };
+        let ip = connection.remote.ip();
+        if let Some(ip) = ip.filter(|_| std::mem::take(&mut connection.counted.address)) {
+            self.addresses.leave(ip);
+        }
+    }
+
+    /// Why nobody may take a seat in the room called `name`, and the key of that limit. `from` is the room in which
+    /// somebody is now who would move.
+    pub(super) fn no_seat(&mut self, name: &str, from: Option<u32>) -> Option<(Ending, &'static str)> {
+        let limits = &self.limits;
+        if let Some(room) = self.rooms.find(name) {
+            let most = limits.users_per_room;
+            let open = self.rooms.get(room.0).map_or(0, |room| room.open);
+            let full = most > 0 && from != Some(room.0) && open >= most as usize;
+            self.counters.users_per_room_full += u64::from(full);
+            return full.then_some((Ending::RoomFull { most }, "users_per_room"));
+        }
+        // Whoever leaves a room of its own for another one makes place for it.
+        let alone = from.is_some_and(|room| self.rooms.is_left_by_one(room));
+        let most = limits.rooms as usize + usize::from(alone);
+        let full = !self.rooms.make_place(most);
+        self.counters.rooms_full += u64::from(full);
+        full.then_some((Ending::TooManyRooms { most: limits.rooms }, "rooms"))
+    }
+
+    /// Panics unless the counts by address are those of the connections that are counted.
+    pub(super) fn check_addresses(&self) {
+        let counted = self.connections.iter().filter(|(_, connection)| connection.counted.address);
+        self.addresses.check(counted.filter_map(|(_, other)| other.remote.ip().map(|ip| (ip, other.counted.pending))));
+    }
+
+    /// Counts a connection among those who were refused on arrival. When there are many, the oldest are waited for no
+    /// longer: they have their answer, and others want theirs.
+    pub(super) fn enter_refused(&mut self, peer: Peer) {
+        let Some(connection) = self.get_mut(peer) else { return };
+        connection.counted.refused = true;
+        self.refused.push_back(peer);
+        let excess = self.refused.len().saturating_sub(REFUSED_WAITING_MAX);
+        let answered = self.refused.iter().filter(|&&peer| {
+            self.get(peer).and_then(Connection::closing).is_some_and(|closing| closing.stage == Stage::Discarding)
+        });
+        let oldest: Vec<Peer> = answered.take(excess).copied().collect();
+        for peer in oldest {
+            self.cut(peer);
+        }
+    }
+
+    pub(super) fn leave_refused(&mut self, peer: Peer) {
+        if self.get(peer).is_some_and(|connection| connection.counted.refused) {
+            self.refused.retain(|&other| other != peer);
+        }
+    }
+
+    /// How many places are taken; those who are being refused take none.
+    pub(super) fn occupied(&self) -> usize {
+        self.connections.len() - self.refused.len()
+    }
+}

@@ -1,0 +1,114 @@
+//! The set of listeners: they are opened together, accepted from in turn, and closed together.
+
+use mio::{Interest, Registry, Token};
+
+use super::listener::{Accepted, Listener, SocketOptions, Spare};
+use super::{ServerEngine, StartError, token_of};
+use crate::config::ListenAddress;
+use crate::engine::Application;
+use crate::time::{Now, Time};
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub(super) struct Listeners {
+    all: Vec<Listener>,
+    spare: Spare,
+    /// How often descriptors ran out.
+    pub(super) exhausted: u64,
+}
+
+impl Listeners {
+    /// Opens a listener for each address; the first one is registered with `first_token`, the others with those above it.
+    pub(super) fn open(
+        addresses: &[ListenAddress],
+        options: SocketOptions,
+        registry: &Registry,
+        first_token: usize,
+    ) -> Result<Self, StartError> {
+        let mut all = Vec::new();
+        for (place, address) in addresses.iter().enumerate() {
+            let opened = Listener::open(address, options).and_then(|mut listener| {
+                listener.register(registry, Token(first_token + place))?;
+                Ok(listener)
+            });
+            all.push(opened.map_err(|error| StartError::Listen(address.clone(), error))?);
+        }
+        if all.is_empty() {
+            return Err(StartError::NoListener);
+        }
+        Ok(Self { all, spare: Spare::new(), exhausted: 0 })
+    }
+
+    pub(super) fn addresses(&self) -> Vec<ListenAddress> {
+        self.all.iter().map(|listener| listener.address.clone()).collect()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// An event said that somebody is waiting at the listener in this place.
+    pub(super) fn wake(&mut self, place: usize) {
+        if let Some(listener) = self.all.get_mut(place) {
+            listener.wake();
+        }
+    }
+
+    /// True when somebody can be accepted at once, as far as the listeners are concerned.
+    pub(super) fn can_accept(&self) -> bool {
+        self.spare.paused_until.is_none() && self.somebody_waits()
+    }
+
+    /// When accepting goes on after a pause, if somebody waits for that.
+    pub(super) fn resume_at(&self) -> Option<Time> {
+        self.spare.paused_until.filter(|_| self.somebody_waits())
+    }
+
+    fn somebody_waits(&self) -> bool {
+        self.all.iter().any(Listener::is_waiting)
+    }
+
+    /// Accepts those who wait, up to the turn's budget and while there is room. Whoever is left is remembered.
+    pub(super) fn accept<A: Application>(&mut self, engine: &mut ServerEngine<A>, registry: &Registry, now: Now) {
+        // Each listener has its share, so that a flood on one does not silence another.
+        let share = engine.limits().turn_accepts.div_ceil(u32::try_from(self.all.len()).unwrap_or(1).max(1));
+        for listener in &mut self.all {
+            let mut budget = share;
+            while listener.is_waiting() && budget > 0 && engine.has_room() && self.spare.may_accept(now.time) {
+                budget -= 1;
+                match listener.accept() {
+                    Accepted::Connection(stream, remote) => {
+                        let peer = engine.accept(stream, remote, now);
+                        let Some(stream) = engine.stream_mut(peer) else { continue };
+                        let both = Interest::READABLE | Interest::WRITABLE;
+                        if registry.register(stream, token_of(peer), both).is_err() {
+                            engine.abandon(peer);
+                        }
+                    }
+                    Accepted::Nobody | Accepted::Failed => {}
+                    Accepted::Exhausted(error) => {
+                        self.exhausted += 1;
+                        log::debug!("cannot accept: {error}");
+                        self.spare.refuse_one(listener, now.time);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Somebody left, so there is a descriptor again.
+    pub(super) fn resume(&mut self) {
+        self.spare.resume();
+    }
+
+    /// Closes the listeners. Those whom the kernel has let in already are accepted first: they get an answer instead of
+    /// a reset.
+    pub(super) fn close<A: Application>(&mut self, engine: &mut ServerEngine<A>, registry: &Registry, now: Now) {
+        self.all.iter_mut().for_each(Listener::wake);
+        self.accept(engine, registry, now);
+        for mut listener in self.all.drain(..) {
+            // Closing it would do as well, but the poll's documentation asks for this.
+            let _ = listener.deregister(registry);
+        }
+    }
+}
