@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::auth::check_name;
 use crate::config::{BinaryPolicy, Chat as Settings};
 use crate::connection::Peer;
-use crate::engine::{Application, Arrival, Desk};
+use crate::engine::{Application, Arrival, Desk, RoomId};
 use crate::wire::close::Ending;
 use crate::wire::frame::{Message, printable};
 use crate::wire::path::room_of;
@@ -150,6 +150,10 @@ impl Application for Chat {
     fn closed(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, _ending: &Ending) {
         let (Some(room), Some(Member::Named(name))) = (desk.room(peer), desk.data(peer)) else { return };
         self.names.give_back(room, name, peer);
+    }
+
+    fn find(&self, desk: &Desk<'_, Member>, room: RoomId, label: &str) -> Option<Peer> {
+        self.names.find(room, label, |other| desk.data(other).and_then(Member::name))
     }
 
     fn label<'d>(&self, member: &'d Member) -> Option<&'d str> {

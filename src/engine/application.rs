@@ -59,6 +59,12 @@ pub trait Application {
     /// Somebody is gone: nothing can be said to this peer any more, and it is no longer counted.
     fn closed(&mut self, _desk: &mut Desk<'_, Self::Data>, _peer: Peer, _ending: &Ending) {}
 
+    /// Who in a room is called `label`, for an administrator who asks for somebody by name. May be asked often and with any
+    /// text, so it should not look at everybody.
+    fn find(&self, _desk: &Desk<'_, Self::Data>, _room: RoomId, _label: &str) -> Option<Peer> {
+        None
+    }
+
     /// What to call a peer in the log line of its ending; never anything secret.
     fn label<'d>(&self, _data: &'d Self::Data) -> Option<&'d str> {
         None

@@ -189,6 +189,19 @@ impl<'a, D> Desk<'a, D> {
         self.hub.get(peer).map(|connection| connection.remote)
     }
 
+    /// The number of the newest message in a room: the first one since the room was made is 1. A room is made by the first
+    /// who enters and is gone with the last who leaves.
+    pub fn sequence(&self, room: RoomId) -> u64 {
+        self.hub.rooms.get(room.0).map_or(0, |room| room.log.sequence())
+    }
+
+    /// True while a room's log holds as much as it may (`limits.room_log`), so that those who talk are held back. Whoever
+    /// says something for somebody who is not a peer should look at this first.
+    pub fn is_full(&self, room: RoomId) -> bool {
+        let most = self.hub.limits.room_log as u64;
+        self.hub.rooms.get(room.0).is_some_and(|room| room.log.memory() >= most)
+    }
+
     /// When a peer was accepted.
     pub fn accepted(&self, peer: Peer) -> Option<Time> {
         self.hub.get(peer).map(|connection| connection.accepted)
