@@ -3,6 +3,7 @@
 //! The layers, top to bottom; arrows between modules only point down, and a test holds them:
 //!
 //! - [`server`] knows sockets, the poll, the clock, signals and the log. One turn of its loop is seven steps.
+//! - [`admin`] is what an administrator asks and is answered.
 //! - [`chat`] is what the daemon is for: an [`Application`](engine::Application) like any other.
 //! - [`engine`] has all peers, rooms and deadlines, but no socket of its own and no clock.
 //! - [`connection`] is one peer over any stream; it does not know that others exist.
@@ -37,6 +38,7 @@
 //!
 //! The raw connection (`Session.WebsocketConnection`) has no counterpart: the engine owns the stream.
 
+pub mod admin;
 pub mod auth;
 pub mod chat;
 pub mod cli;

@@ -117,7 +117,7 @@ impl TimerWheel {
     /// away than one revolution.
     pub fn armed_for(&self, key: u32) -> Option<Time> {
         let entry = self.entries.get(key as usize)?;
-        (entry.tick != NONE).then(|| Time::from_millis(u64::from(entry.tick) * TICK_MS))
+        (entry.tick != NONE).then(|| Time::from_micros(u64::from(entry.tick) * TICK_MICROS))
     }
 
     /// Moves on to `now` and appends the keys that came due to `due`, `most` at the most; the rest comes with the next
@@ -164,7 +164,7 @@ impl TimerWheel {
             if bits != 0 {
                 let slot = word * WORD_BITS + bits.trailing_zeros();
                 let distance = (slot + SLOTS - first) % SLOTS;
-                return Some(Time::from_millis(u64::from(self.expired + 1 + distance) * TICK_MS));
+                return Some(Time::from_micros(u64::from(self.expired + 1 + distance) * TICK_MICROS));
             }
         }
         None
@@ -196,7 +196,7 @@ impl TimerWheel {
 
     /// Rounded up, never in the past, never more than a revolution ahead.
     fn tick_for(&self, at: Time) -> u32 {
-        let tick = u32::try_from(at.as_micros().div_ceil(TICK_MICROS)).unwrap_or(NONE - 1);
+        let tick = u32::try_from(at.as_micros().saturating_add(TICK_MICROS - 1) / TICK_MICROS).unwrap_or(NONE - 1);
         tick.clamp(self.expired + 1, self.expired + SLOTS)
     }
 

@@ -104,22 +104,35 @@ impl Chat {
 
     /// Says something to all others in the room of a peer, and returns its number.
     pub(super) fn say(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, text: &str) -> u64 {
-        let Some(room) = desk.room(peer) else { return 0 };
+        let (Some(room), Some(name)) = (desk.room(peer), desk.data(peer).and_then(Member::name)) else { return 0 };
+        // A name is short, and copying it is cheaper than to look it up once per encoding.
+        let name: Box<str> = name.into();
+        self.say_as(desk, room, Some(peer), Some(&name), text)
+    }
+
+    /// Says something to all in a room but `except`; `from` is absent when it is the server's own word.
+    pub(super) fn say_as(
+        &mut self,
+        desk: &mut Desk<'_, Member>,
+        room: RoomId,
+        except: Option<Peer>,
+        from: Option<&str>,
+        text: &str,
+    ) -> u64 {
         let number = desk.next_number(room);
         let time = desk.now().unix_ms;
-        if desk.is_read(room, TEXT)
-            && let Some(name) = desk.data(peer).and_then(Member::name)
-        {
+        if desk.is_read(room, TEXT) {
             self.line.clear();
-            self.line.extend([name, ": ", text]);
-            desk.broadcast_encoded(room, TEXT, Some(peer), Message::Text(&self.line));
+            if let Some(name) = from {
+                self.line.extend([name, ": "]);
+            }
+            self.line.push_str(text);
+            desk.broadcast_encoded(room, TEXT, except, Message::Text(&self.line));
         }
-        if desk.is_read(room, JSON)
-            && let Some(name) = desk.data(peer).and_then(Member::name)
-        {
+        if desk.is_read(room, JSON) {
             self.line.clear();
-            server::message(&mut self.line, number, name, text, time);
-            desk.broadcast_encoded(room, JSON, Some(peer), Message::Text(&self.line));
+            server::message(&mut self.line, number, from, text, time);
+            desk.broadcast_encoded(room, JSON, except, Message::Text(&self.line));
         }
         number
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::auth::SessionKey;
 use crate::config::{self, BinaryPolicy};
 use crate::connection::Peer;
-use crate::engine::{Application, Arrival, Desk};
+use crate::engine::{Application, Arrival, Desk, RoomId};
 use crate::room::Encoding;
 use crate::wire::close::Ending;
 use crate::wire::frame::Message;
@@ -158,6 +158,14 @@ impl Application for Chat {
         let name = name.clone();
         self.names.give_back(room, &name, peer);
         self.announce(desk, room, Some(peer), Event::Left(&name));
+    }
+
+    fn speak(&mut self, desk: &mut Desk<'_, Member>, room: RoomId, from: Option<&str>, text: &str) -> u64 {
+        self.say_as(desk, room, None, from, text)
+    }
+
+    fn find(&self, desk: &Desk<'_, Member>, room: RoomId, label: &str) -> Option<Peer> {
+        self.holder(desk, room, label)
     }
 
     fn label<'d>(&self, member: &'d Member) -> Option<&'d str> {

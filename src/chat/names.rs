@@ -39,7 +39,7 @@ impl Names {
         true
     }
 
-    /// Who has `name` in a room.
+    /// Who in the room has `name`.
     pub(super) fn find<'n>(&self, room: RoomId, name: &str, name_of: impl Fn(Peer) -> Option<&'n str>) -> Option<Peer> {
         let hash = self.seed.hash_one(name);
         let segments = self.rooms.get(&room)?;
@@ -142,7 +142,11 @@ mod tests {
         assert!(segments.tables.iter().all(|table| table.len() < 3 * SEGMENT_NAMES), "they are of about the same size");
         for name in &names {
             assert!(!table.take(ROOM, name, peer(0), name_of), "{name}");
+            let owner = table.find(ROOM, name, name_of).and_then(name_of);
+            assert_eq!(owner, Some(name.as_str()));
         }
+        assert_eq!(table.find(ROOM, "nobody", name_of), None);
+        assert_eq!(table.find(RoomId(1), &names[0], name_of), None);
         for (index, name) in (0..).zip(&names).skip(1) {
             table.give_back(ROOM, name, peer(index));
             // Twice does no harm.

@@ -129,14 +129,19 @@ impl<S: Stream, A: Application> Engine<S, A> {
 
     /// Whether a load balancer should send more clients.
     fn readiness(&self) -> Response {
+        match self.unready() {
+            Some(why) => Response::line(Status::ServiceUnavailable, why),
+            None => Response::line(Status::Ok, "ready"),
+        }
+    }
+
+    /// Why no more clients should be sent here, if they should not.
+    pub fn unready(&self) -> Option<&'static str> {
         if self.drain.is_some() {
-            return Response::line(Status::ServiceUnavailable, "shutting down");
+            return Some("shutting down");
         }
-        // The one that asks has taken the last place; the next one is refused.
-        if self.hub.occupied() >= self.hub.limits.connections as usize {
-            return Response::line(Status::ServiceUnavailable, "full");
-        }
-        Response::line(Status::Ok, "ready")
+        // Whoever asks in the ordinary way has taken the last place; the next one is refused.
+        (self.hub.occupied() >= self.hub.limits.connections as usize).then_some("full")
     }
 
     fn upgrade(&mut self, peer: Peer, wish: Wish, token: Token, data: A::Data, accept: &str) {

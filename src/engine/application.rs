@@ -73,6 +73,22 @@ pub trait Application {
     /// Somebody is gone: nothing can be said to this peer any more, and it is no longer counted.
     fn closed(&mut self, _desk: &mut Desk<'_, Self::Data>, _peer: Peer, _ending: &Ending) {}
 
+    /// Says something in a room for somebody who is not a peer: a back end, with or without a name. Returns the number of
+    /// the message.
+    fn speak(&mut self, desk: &mut Desk<'_, Self::Data>, room: RoomId, from: Option<&str>, text: &str) -> u64 {
+        match from {
+            Some(name) => desk.broadcast(room, Message::Text(&format!("{name}: {text}"))),
+            None => desk.broadcast(room, Message::Text(text)),
+        }
+        desk.number(room)
+    }
+
+    /// Who in a room is called `label`, for an administrator who asks for somebody by name. May be asked often and with any
+    /// text, so it should not look at everybody.
+    fn find(&self, _desk: &Desk<'_, Self::Data>, _room: RoomId, _label: &str) -> Option<Peer> {
+        None
+    }
+
     /// What to call a peer in the log line of its ending; never anything secret.
     fn label<'d>(&self, _data: &'d Self::Data) -> Option<&'d str> {
         None

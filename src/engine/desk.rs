@@ -285,6 +285,13 @@ impl<'a, D> Desk<'a, D> {
         self.hub.get(peer).map(|connection| connection.remote)
     }
 
+    /// True while a room's log holds as much as it may (`limits.room_log`), so that those who talk are held back. Whoever
+    /// says something for somebody who is not a peer should look at this first.
+    pub fn is_full(&self, room: RoomId) -> bool {
+        let most = self.hub.limits.room_log as u64;
+        self.hub.rooms.full_audience(room.0, most).is_some()
+    }
+
     /// When a peer was accepted.
     pub fn accepted(&self, peer: Peer) -> Option<Time> {
         self.hub.get(peer).map(|connection| connection.accepted)

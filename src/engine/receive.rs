@@ -44,13 +44,14 @@ impl<S: Stream, A: Application> Engine<S, A> {
     /// While a room's log is at its limit nobody in that room is heard: that pushes back to those who talk, and the pass
     /// under way makes room.
     fn is_held_back(&mut self, peer: Peer) -> bool {
-        let Some(connection) = self.hub.get(peer) else { return false };
-        let full = self.hub.rooms.log(connection.seat).memory() >= self.hub.limits.room_log as u64;
-        let held_back = full && connection.is_open();
-        if let Some(seat) = connection.seat.filter(|_| held_back) {
+        let Some(connection) = self.hub.get(peer).filter(|connection| connection.is_open()) else { return false };
+        let Some(room) = self.hub.rooms.room_at(connection.seat) else { return false };
+        let full = self.hub.rooms.full_audience(room.0, self.hub.limits.room_log as u64);
+        if let Some(audience) = full {
             // The last pass may have come past those who have read on, or were given up, only since.
-            self.hub.rooms.queue_pass(seat.audience);
+            self.hub.rooms.queue_pass(audience);
         }
+        let held_back = full.is_some();
         self.hub.counters.held_back += u64::from(held_back);
         held_back
     }

@@ -240,6 +240,11 @@ impl Rooms {
         self.log_bytes -= before - entry.log.bytes();
     }
 
+    /// The audience of a room whose log takes `most` bytes or more, if there is one.
+    pub(super) fn full_audience(&self, room: u32, most: u64) -> Option<u32> {
+        self.audiences_of(room).find(|&key| self.audience(key).is_some_and(|audience| audience.log.memory() >= most))
+    }
+
     /// True if a room is gone when the one who is in it leaves: then that makes place for another one.
     pub(super) fn is_left_by_one(&self, room: u32) -> bool {
         let audiences = || self.audiences_of(room).filter_map(|audience| self.audience(audience));

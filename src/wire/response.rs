@@ -24,6 +24,12 @@ pub enum Status {
     MethodNotAllowed,
     /// 408: the head did not end in time.
     RequestTimeout,
+    /// 411: a body is needed, and nothing says how long it is.
+    LengthRequired,
+    /// 413: the body is too long.
+    ContentTooLarge,
+    /// 415: the body is of another kind.
+    UnsupportedMediaType,
     /// 426: this path speaks WebSocket only, or not that version of it.
     UpgradeRequired,
     /// 429: too much from this address.
@@ -57,6 +63,7 @@ impl Status {
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method",
             Self::RequestTimeout => "too_slow",
+            Self::LengthRequired | Self::ContentTooLarge | Self::UnsupportedMediaType => "body",
             Self::UpgradeRequired => "no_upgrade",
             Self::TooManyRequests => "rate",
             Self::RequestHeaderFieldsTooLarge => "head_too_large",
@@ -74,6 +81,9 @@ impl Status {
             Self::NotFound => (404, "Not Found"),
             Self::MethodNotAllowed => (405, "Method Not Allowed"),
             Self::RequestTimeout => (408, "Request Timeout"),
+            Self::LengthRequired => (411, "Length Required"),
+            Self::ContentTooLarge => (413, "Content Too Large"),
+            Self::UnsupportedMediaType => (415, "Unsupported Media Type"),
             Self::UpgradeRequired => (426, "Upgrade Required"),
             Self::TooManyRequests => (429, "Too Many Requests"),
             Self::RequestHeaderFieldsTooLarge => (431, "Request Header Fields Too Large"),
@@ -130,6 +140,13 @@ impl Response {
             None => self.headers.push((name, value)),
         }
         self
+    }
+
+    /// The same answer with another body.
+    #[must_use]
+    pub fn with_body(mut self, content_type: &'static str, body: impl Into<Cow<'static, [u8]>>) -> Self {
+        self.body = body.into();
+        self.with_header("Content-Type", content_type)
     }
 
     /// The status this answer will have.

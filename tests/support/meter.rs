@@ -23,6 +23,13 @@ impl Meter {
         line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
     }
 
+    /// Resident memory in KiB that is not a file's: what it has allocated.
+    pub(crate) fn private_kib(self) -> u64 {
+        let status = self.read("status");
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("a line for anonymous memory");
+        line.trim().trim_end_matches(" kB").parse().expect("a number of KiB")
+    }
+
     /// Processor time used so far, in user space and in the kernel. The kernel counts it in hundredths of a second.
     pub(crate) fn processor_time(self) -> Duration {
         let stat = self.read("stat");

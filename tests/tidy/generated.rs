@@ -20,6 +20,7 @@ pub(crate) type Generated = (&'static str, String);
 pub(crate) fn all() -> Vec<Generated> {
     vec![
         ("dist/hollerd.toml", config::sample()),
+        ("dist/debian/hollerd.toml", packaged()),
         ("dist/man/hollerd.8", manual::daemon()),
         ("dist/man/hollerd.toml.5", manual::configuration()),
         ("dist/completions/hollerd.bash", completion(Shell::Bash)),
@@ -47,6 +48,17 @@ pub(crate) fn write(root: &Path, files: &[Generated]) -> Vec<String> {
     files.iter().filter_map(|file| written(file).err().map(|error| format!("{}: {error}", file.0))).collect()
 }
 
+/// The configuration that a package installs: the sample, and the one thing that a service cannot do without, a key that
+/// outlives it.
+fn packaged() -> String {
+    config::sample().replacen(
+        "#jwt_keys = []",
+        "# The package made this one, in /etc/hollerd/jwt.secret; the unit hands it over with LoadCredential=.\n\
+         jwt_keys = [\"/run/credentials/hollerd.service/jwt\"]",
+        1,
+    )
+}
+
 fn completion(shell: Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "hollerd", &mut script);
@@ -58,7 +70,19 @@ fn completion(shell: Shell) -> String {
 
 #[cfg(test)]
 mod tests {
+    use hollerd::config::{Config, Overrides};
+
     use super::*;
+
+    #[test]
+    fn the_packaged_file_differs_in_the_key_alone() {
+        let text = packaged();
+        let file = Some((Path::new("hollerd.toml"), text.as_str()));
+        let mut config = Config::load(file, std::iter::empty(), &Overrides::default()).unwrap();
+        assert_eq!(config.auth.jwt_keys, [Path::new("/run/credentials/hollerd.service/jwt")]);
+        config.auth.jwt_keys.clear();
+        assert_eq!(config, Config::default());
+    }
 
     #[test]
     fn a_missing_and_a_changed_file_are_found_and_mended() {

@@ -19,7 +19,7 @@ pub fn hello(out: &mut String, h: &Hello<'_>) {
         json!({"type":"hello","name":h.name,"room":h.room,"users":h.users,"epoch":h.epoch,"last":h.last,"from":h.from,"session":h.session,"time":h.time}),
     )
 }
-pub fn message(out: &mut String, sequence: u64, from: &str, text: &str, time: u64) {
+pub fn message(out: &mut String, sequence: u64, from: Option<&str>, text: &str, time: u64) {
     put(out, json!({"type":"message","sequence":sequence,"from":from,"text":text,"time":time}))
 }
 pub fn direct(out: &mut String, from: &str, text: &str, time: u64) {
