@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::auth::check_name;
-use crate::config::{BinaryPolicy, Chat as Settings};
+use crate::config::{BinaryPolicy, Chat as Settings, Config};
 use crate::connection::Peer;
 use crate::engine::{Application, Arrival, Desk, RoomId};
 use crate::wire::close::Ending;
@@ -154,6 +154,12 @@ impl Application for Chat {
 
     fn find(&self, desk: &Desk<'_, Member>, room: RoomId, label: &str) -> Option<Peer> {
         self.names.find(room, label, |other| desk.data(other).and_then(Member::name))
+    }
+
+    /// Whoever is looking for a name keeps the time that was given at first.
+    fn reconfigure(&mut self, _desk: &mut Desk<'_, Member>, config: &Config) {
+        let Settings { default_room, binary, name_timeout } = config.chat.clone();
+        (self.default_room, self.binary, self.name_timeout) = (default_room, binary, name_timeout);
     }
 
     fn label<'d>(&self, member: &'d Member) -> Option<&'d str> {

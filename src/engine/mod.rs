@@ -30,6 +30,7 @@ mod histogram;
 mod hub;
 mod reap;
 mod receive;
+mod reconfigure;
 mod rooms;
 
 pub use application::{Application, Arrival};
@@ -77,15 +78,16 @@ pub struct Engine<S, A: Application> {
     due: Vec<u32>,
     /// For the random part of `Retry-After`.
     random: fastrand::Rng,
+    /// What the logs were allowed to hold before it was made less, as long as one of them still holds more.
+    former_log_bound: u64,
 }
 
 impl<S: Stream, A: Application> Engine<S, A> {
     /// An engine without peers. `seed` decides what little is random.
     pub fn new(application: A, gate: Gate, settings: Settings, seed: u64) -> Self {
         let limits = &settings.limits;
-        let message = MessageLimits { bytes: limits.message, fragments: limits.fragments };
         Self {
-            pool: InboundPool::new(message),
+            pool: InboundPool::new(message_limits(limits)),
             buffer: vec![0; limits.turn_read],
             hub: Hub::new(settings.limits, settings.heartbeat),
             streams: Vec::new(),
@@ -96,6 +98,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
             incoming: Vec::new(),
             due: Vec::new(),
             random: fastrand::Rng::with_seed(seed),
+            former_log_bound: 0,
         }
     }
 
@@ -106,7 +109,10 @@ impl<S: Stream, A: Application> Engine<S, A> {
 
     /// True while another connection can be taken, if only to be told that the server is full.
     pub fn has_room(&self) -> bool {
-        self.hub.connections.len() < self.hub.limits.connections as usize + REFUSALS_MAX
+        let most = self.hub.limits.connections as usize;
+        // After the limit was lowered there may be more than it allows; who comes then is told so all the same.
+        let overfull = self.hub.occupied() >= most && self.hub.refused.len() < REFUSALS_MAX;
+        overfull || self.hub.connections.len() < most + REFUSALS_MAX
     }
 
     /// Takes a connection that was just accepted. It is refused at once, with a whole HTTP answer, if a limit says so.
@@ -162,7 +168,8 @@ impl<S: Stream, A: Application> Engine<S, A> {
         let idle = self.hub.runnable.is_empty()
             && self.hub.unflushed.is_empty()
             && self.hub.rooms.passing.is_empty()
-            && self.hub.over.is_empty();
+            && self.hub.over.is_empty()
+            && self.hub.outdated.is_empty();
         !idle
     }
 
@@ -228,7 +235,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
     ///
     /// # Panics
     /// When something does not hold, which is a bug of ours and nothing that a peer can cause.
-    pub fn check_invariants(&self) {
+    pub fn check_invariants(&mut self) {
         assert!(self.hub.wheel.is_consistent(), "the timer wheel is out of order");
         assert!(self.hub.departed.is_empty() && self.incoming.is_empty(), "an event was not delivered");
         let mut open = 0;
@@ -239,7 +246,8 @@ impl<S: Stream, A: Application> Engine<S, A> {
             assert!(stream, "{:?} has no stream", connection.peer);
             let armed = self.hub.wheel.armed_for(connection.peer.index).is_some();
             // Without pings an open connection may have none until it is found to be behind.
-            let may_idle = connection.is_open() && self.hub.heartbeat.ping_interval.is_zero();
+            let without_pings = self.hub.heartbeat.ping_interval.is_zero() || self.hub.outdated.contains(&index);
+            let may_idle = connection.is_open() && without_pings;
             assert!(armed || may_idle, "{:?} has no deadline in {}", connection.peer, connection.phase.name());
             open += u32::from(connection.is_open());
             pending += u32::from(connection.counted.pending);
@@ -254,21 +262,30 @@ impl<S: Stream, A: Application> Engine<S, A> {
         self.hub.check_addresses();
         assert_eq!((token_check, closing), (self.hub.token_check, self.hub.closing), "a count of phases is wrong");
         let (mut slow_readers, mut log_bytes) = (0, 0);
+        let bound = self.log_bound();
+        // A log that was allowed to be larger may only shrink.
+        let allowed = bound.max(self.former_log_bound);
+        let mut largest = 0;
         for (_, room) in self.hub.rooms.iter() {
             let members = room.members().iter().filter_map(|&member| self.hub.connections.get(member as usize));
             let behind = members.filter(|member| member.counted.behind).count();
             assert_eq!(behind, room.behind, "the count of slow readers is wrong in {}", room.name);
             slow_readers += behind;
             log_bytes += room.log.bytes();
-            let bound = self.hub.limits.room_log as u64 + self.turn_bytes_max();
-            assert!(room.log.bytes() <= bound, "the log of {} has outgrown its bound", room.name);
+            assert!(room.log.bytes() <= allowed, "the log of {} has outgrown its bound", room.name);
+            largest = largest.max(room.log.bytes());
         }
         assert_eq!((slow_readers, log_bytes), (self.hub.behind, self.hub.rooms.log_bytes()), "a total is wrong");
+        self.former_log_bound = if largest > bound { largest } else { 0 };
     }
 
-    /// How much one turn can add to the logs at the most, before those who talk are held back.
-    fn turn_bytes_max(&self) -> u64 {
+    /// The most that a room's log can hold: what is allowed, and what one turn can add before those who talk are held back.
+    fn log_bound(&self) -> u64 {
         let limits = &self.hub.limits;
-        2 * (receive::TURN_BYTES_MAX + limits.turn_read + limits.message) as u64
+        limits.room_log as u64 + 2 * (receive::TURN_BYTES_MAX + limits.turn_read + limits.message) as u64
     }
+}
+
+fn message_limits(limits: &Limits) -> MessageLimits {
+    MessageLimits { bytes: limits.message, fragments: limits.fragments }
 }
