@@ -7,11 +7,15 @@ use std::process::ExitCode;
 use hollerd::auth::{Auth, SessionKey, mint};
 use hollerd::chat::Chat;
 use hollerd::cli::{Cli, Command, Serve};
-use hollerd::config::{self, Config, LogLevel, LogTime, Overrides};
+use hollerd::config::{self, Config, LogTime, Overrides};
 use hollerd::engine::Gate;
-use hollerd::server::Server;
+use hollerd::server::{Fresh, Server, level_filter};
+
+use door::Doorkeeper;
+use files::Files;
 
 mod door;
+mod files;
 mod greeting;
 mod token;
 
@@ -39,7 +43,7 @@ fn run(command: Command) -> Result<(), Problems> {
         Command::Serve(serve) => run_server(&serve),
         Command::Check(check) => {
             let config = load(check.config.as_deref(), &Overrides::default())?;
-            door::open(&config.auth)?;
+            Doorkeeper::default().open(&config.auth, Files::First)?;
             greeting::say("configuration is good");
             Ok(())
         }
@@ -54,26 +58,44 @@ fn run(command: Command) -> Result<(), Problems> {
 fn run_server(serve: &Serve) -> Result<(), Problems> {
     let config = load(serve.config.as_deref(), &serve.overrides)?;
     start_log(&config)?;
-    let door = door::open(&config.auth)?;
-    if let Auth::Keys(keys) = &door.auth
+    let mut doorkeeper = Doorkeeper::default();
+    let gate = gate(&config, doorkeeper.open(&config.auth, Files::First)?);
+    let mut server = Server::bind(
+        &config,
+        gate,
+        Chat::new(&config.chat, &config.history, SessionKey::new(&mint::secret().map_err(one)?)),
+    )
+    .map_err(one)?;
+    greeting::print(&server.addresses(), config.auth.mode, doorkeeper.fresh_token()?.as_deref());
+    server.run_reloading(&mut || reload(serve, &mut doorkeeper)).map_err(one)?;
+    log::info!("bye");
+    Ok(())
+}
+
+/// Reads everything again that was read at the start.
+fn reload(serve: &Serve, doorkeeper: &mut Doorkeeper) -> Result<Fresh, Problems> {
+    if let Some(path) = &serve.config {
+        Files::Again.check(path)?;
+    }
+    let config = load(serve.config.as_deref(), &serve.overrides)?;
+    let auth = doorkeeper.open(&config.auth, Files::Again)?;
+    Ok(Fresh { gate: gate(&config, auth), config })
+}
+
+fn gate(config: &Config, auth: Auth) -> Gate {
+    if let Auth::Keys(keys) = &auth
         && keys.is_empty()
     {
         log::warn!("auth.keys_file holds no keys: nobody can come in");
     }
-    let gate = Gate {
-        auth: door.auth,
+    Gate {
+        auth,
         token_max: config.auth.token_max,
         allowed_origins: config.allowed_origins.clone(),
         cookie: config.auth.cookie.clone(),
         query: config.auth.query,
         first_message: config.auth.first_message,
-    };
-    let chat = Chat::new(&config.chat, &config.history, SessionKey::new(&mint::secret().map_err(one)?));
-    let mut server = Server::bind(&config, gate, chat).map_err(one)?;
-    greeting::print(&server.addresses(), config.auth.mode, door.fresh_token.as_deref());
-    server.run().map_err(one)?;
-    log::info!("bye");
-    Ok(())
+    }
 }
 
 /// Flags over environment over file over defaults.
@@ -90,14 +112,6 @@ fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Config, Problems> 
 }
 
 fn start_log(config: &Config) -> Result<(), Problems> {
-    let level = match config.log.level {
-        LogLevel::Off => log::LevelFilter::Off,
-        LogLevel::Error => log::LevelFilter::Error,
-        LogLevel::Warn => log::LevelFilter::Warn,
-        LogLevel::Info => log::LevelFilter::Info,
-        LogLevel::Debug => log::LevelFilter::Debug,
-        LogLevel::Trace => log::LevelFilter::Trace,
-    };
     // systemd sets this when standard error goes to the journal, which stamps every line itself.
     let stamped = std::env::var_os("JOURNAL_STREAM").is_some();
     let with_time = match config.log.time {
@@ -116,20 +130,13 @@ fn start_log(config: &Config) -> Result<(), Problems> {
         .set_target_level(log::LevelFilter::Off)
         // The frame decoder would log what people say to each other.
         .add_filter_allow_str("hollerd");
-    simplelog::WriteLogger::init(level, lines.build(), std::io::stderr()).map_err(one)
+    simplelog::WriteLogger::init(log::LevelFilter::Trace, lines.build(), std::io::stderr()).map_err(one)?;
+    // The level is not the logger's, because a reload can change it.
+    log::set_max_level(level_filter(config.log.level));
+    Ok(())
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
 fn one(error: impl ToString) -> Problems {
     vec![error.to_string()]
-}
-
-/// Reads a file that the configuration or the command line names.
-fn read(path: &Path) -> Result<Vec<u8>, Problems> {
-    std::fs::read(path).map_err(|error| one(format!("{}: {error}", path.display())))
-}
-
-/// As [`read`], for text.
-fn read_text(path: &Path) -> Result<String, Problems> {
-    String::from_utf8(read(path)?).map_err(|_| one(format!("{}: is not UTF-8 text", path.display())))
 }

@@ -7,7 +7,9 @@ use hollerd::cli::{CheckToken, NewKey, NewToken, Token};
 use hollerd::config::Overrides;
 use hollerd::server::unix_now;
 
-use crate::{Problems, door, greeting, load, one, read};
+use crate::door::Doorkeeper;
+use crate::files::Files;
+use crate::{Problems, greeting, load, one};
 
 pub(crate) fn run(command: Token) -> Result<(), Problems> {
     match command {
@@ -37,7 +39,7 @@ fn secret(file: Option<&Path>) -> Result<Vec<u8>, Problems> {
     let advice = "no secret to sign with: make one with `head -c 48 /dev/urandom | base64 > secret`, give it to the daemon \
                   as [auth] jwt_keys = [\"secret\"], and pass --secret-file secret";
     let path = file.ok_or_else(|| one(advice))?;
-    let content = read(path)?;
+    let content = Files::First.read(path)?;
     hmac_secret(&path.display().to_string(), &content).map(<[u8]>::to_vec).map_err(one)
 }
 
@@ -69,7 +71,7 @@ fn check_token(check: &CheckToken) -> Result<(), Problems> {
     let auth = match &check.secret_file {
         Some(path) => {
             let mut keys = JwtKeys::default();
-            keys.add_key(&path.display().to_string(), &read(path)?).map_err(one)?;
+            keys.add_key(&path.display().to_string(), &Files::First.read(path)?).map_err(one)?;
             Auth::Jwt(keys)
         }
         None => {
@@ -77,7 +79,7 @@ fn check_token(check: &CheckToken) -> Result<(), Problems> {
             if nothing {
                 return Err(one("no key to check with: pass --secret-file FILE, or -c FILE with auth.jwt_keys"));
             }
-            door::open(&config.auth)?.auth
+            Doorkeeper::default().open(&config.auth, Files::First)?
         }
     };
     let verdict = auth.check(&check.token, config.auth.token_max, unix_now());

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::auth::SessionKey;
-use crate::config::{self, BinaryPolicy};
+use crate::config::{self, BinaryPolicy, Config};
 use crate::connection::Peer;
 use crate::engine::{Application, Arrival, Desk, RoomId};
 use crate::room::Encoding;
@@ -166,6 +166,14 @@ impl Application for Chat {
 
     fn find(&self, desk: &Desk<'_, Member>, room: RoomId, label: &str) -> Option<Peer> {
         self.holder(desk, room, label)
+    }
+
+    /// Whoever is looking for a name keeps the time that was given at first.
+    fn reconfigure(&mut self, _desk: &mut Desk<'_, Member>, config: &Config) {
+        let config::Chat { default_room, binary, name_timeout, announce_text, announce_users } = config.chat.clone();
+        (self.default_room, self.binary, self.name_timeout) = (default_room, binary, name_timeout);
+        (self.announce_text, self.announce_users) = (announce_text, announce_users as usize);
+        self.repeats.set_bounds(config.history.messages as usize, config.history.age);
     }
 
     fn label<'d>(&self, member: &'d Member) -> Option<&'d str> {

@@ -80,13 +80,12 @@ pub enum Progress {
 
 impl Inbound {
     fn new(limits: MessageLimits) -> Self {
-        let config = WebSocketConfig::default()
+        let mut config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
             // One automatic answer at a time goes through tungstenite's own buffer, and leaves it at once.
-            .max_write_buffer_size(1024)
-            .max_message_size(Some(limits.bytes))
-            .max_frame_size(Some(limits.bytes.max(125)));
+            .max_write_buffer_size(1024);
+        set_sizes(&mut config, limits);
         Self {
             context: WebSocketContext::new(Role::Server, Some(config)),
             boundary: Boundary::default(),
@@ -94,6 +93,19 @@ impl Inbound {
             leftover: Leftover::default(),
             swollen: false,
         }
+    }
+
+    /// Takes over other limits, unless a message is under way: that one is judged by those under which it was begun. False
+    /// if they are still to be taken over.
+    pub fn adopt(&mut self, limits: MessageLimits) -> bool {
+        if self.limits != limits {
+            if !self.boundary.is_at_rest() {
+                return false;
+            }
+            self.limits = limits;
+            self.context.set_config(|config| set_sizes(config, limits));
+        }
+        true
     }
 
     /// When the message under way was begun; `None` between two messages.
@@ -211,6 +223,11 @@ impl Inbound {
     }
 }
 
+fn set_sizes(config: &mut WebSocketConfig, limits: MessageLimits) {
+    config.max_message_size = Some(limits.bytes);
+    config.max_frame_size = Some(limits.bytes.max(125));
+}
+
 /// What tungstenite complains about, in our words. It sends no close frame of its own.
 fn ending_for(error: &Error, limits: MessageLimits) -> Ending {
     match error {
@@ -245,6 +262,13 @@ impl InboundPool {
         Self { spare: Vec::new(), swollen: 0, limits }
     }
 
+    /// Messages may be something else from now on. Contexts that are lent adopt it between two messages.
+    pub fn reconfigure(&mut self, limits: MessageLimits) {
+        if self.limits != limits {
+            *self = Self::new(limits);
+        }
+    }
+
     /// What a message may be.
     pub fn limits(&self) -> MessageLimits {
         self.limits
@@ -261,7 +285,8 @@ impl InboundPool {
     /// use.
     pub fn give_back(&mut self, inbound: Box<Inbound>) {
         debug_assert!(inbound.boundary.is_at_rest() && !inbound.has_leftover());
-        if self.spare.len() < SPARE_MAX && (!inbound.swollen || self.swollen < SWOLLEN_MAX) {
+        let usable = inbound.limits == self.limits && self.spare.len() < SPARE_MAX;
+        if usable && (!inbound.swollen || self.swollen < SWOLLEN_MAX) {
             self.swollen += usize::from(inbound.swollen);
             self.spare.push(inbound);
         }

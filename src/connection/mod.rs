@@ -218,6 +218,11 @@ impl<D> Connection<D> {
         self.said.take(Rate::new(per_second, burst), now)
     }
 
+    /// Forgets how much it has said: after a change of the rate that says nothing about what it may say now.
+    pub fn forgive(&mut self) {
+        self.said = Meter::default();
+    }
+
     /// Puts a message for this peer alone behind position `after` of the log.
     ///
     /// # Errors

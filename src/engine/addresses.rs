@@ -101,6 +101,11 @@ impl Addresses {
         has_place
     }
 
+    /// Everybody may come as if nobody had come lately.
+    pub(super) fn forget_rates(&mut self) {
+        self.rates = HashMap::new();
+    }
+
     /// Panics unless exactly `expected` is counted: the addresses of all connections that are, with whether each is
     /// pending.
     pub(super) fn check(&self, expected: impl Iterator<Item = (IpAddr, bool)>) {

@@ -3,6 +3,7 @@
 use super::desk::Desk;
 use super::rooms::RoomId;
 use crate::auth::Identity;
+use crate::config::Config;
 use crate::connection::Peer;
 use crate::room::Encoding;
 use crate::wire::close::Ending;
@@ -88,6 +89,9 @@ pub trait Application {
     fn find(&self, _desk: &Desk<'_, Self::Data>, _room: RoomId, _label: &str) -> Option<Peer> {
         None
     }
+
+    /// The configuration was read anew and is in force. Those who are in stay in.
+    fn reconfigure(&mut self, _desk: &mut Desk<'_, Self::Data>, _config: &Config) {}
 
     /// What to call a peer in the log line of its ending; never anything secret.
     fn label<'d>(&self, _data: &'d Self::Data) -> Option<&'d str> {

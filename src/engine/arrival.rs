@@ -11,7 +11,7 @@ use crate::connection::phase::Stage;
 use crate::connection::remote::Remote;
 use crate::connection::stream::Stream;
 use crate::connection::{Connection, Peer};
-use crate::rate::Rate;
+use crate::rate::{Meter, Rate};
 use crate::wire::close::Ending;
 use crate::wire::response::{Refusal, Status};
 
@@ -155,6 +155,24 @@ impl<D> Hub<D> {
         if let Some(ip) = ip.filter(|_| std::mem::take(&mut connection.counted.address)) {
             self.addresses.leave(ip);
         }
+    }
+
+    /// Counts those who are in by their address, or no longer, after `limits.connections_per_address` was changed.
+    pub(super) fn count_address(&mut self, peer: Peer) {
+        let wanted = self.limits.connections_per_address > 0;
+        let Some(connection) = self.get(peer) else { return };
+        let counted = connection.counted;
+        if wanted && !counted.address && !counted.refused {
+            self.enter_address(peer);
+        } else if !wanted && !counted.pending {
+            self.leave_address(peer);
+        }
+    }
+
+    /// Everybody may come as if nobody had come lately.
+    pub(super) fn forget_rates(&mut self) {
+        self.addresses.forget_rates();
+        self.arrivals = Meter::default();
     }
 
     /// Why nobody may take a seat in the room called `name`, and the key of that limit. `from` is the room in which

@@ -23,6 +23,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
     /// Handles the deadlines that have passed, up to the turn's budget; the rest comes up in the next turn.
     pub fn expire(&mut self, now: Now) {
         self.hub.now = now;
+        self.adapt_step();
         self.drain_step();
         self.hub.rooms.expire(now.time);
         let mut due = std::mem::take(&mut self.due);

@@ -51,6 +51,31 @@ struct Listed {
 const ROOM_BYTES: u64 = 512;
 
 impl Rooms {
+    /// Keeps something else of all rooms from now on.
+    pub(super) fn set_history(&mut self, history: Option<History>, now: Time) {
+        if self.history == history {
+            return;
+        }
+        self.history = history;
+        let audiences: Vec<(u32, u32)> = self.audience_keys().collect();
+        for (audience, room) in audiences {
+            let kept = self.audience(audience).is_some_and(|entry| self.keeps(entry.encoding));
+            if !kept && self.audience(audience).is_some_and(|entry| entry.members().is_empty()) {
+                self.remove_audience(audience);
+            } else {
+                self.release_log(audience, now);
+            }
+            if self.get(room).is_some_and(|room| room.empty.is_some()) {
+                self.leave_empty(room, now);
+            }
+        }
+    }
+
+    /// True if this encoding is kept as history.
+    pub(super) fn keeps(&self, encoding: Encoding) -> bool {
+        self.history.is_some_and(|history| history.encoding == encoding)
+    }
+
     /// Nobody is in this room. It stays as long as its history may be asked for.
     pub(super) fn leave_empty(&mut self, room: u32, now: Time) {
         let Some((age, bytes)) = self.trim_history(room, now).filter(|(_, bytes)| *bytes > 0) else {

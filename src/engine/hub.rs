@@ -2,6 +2,7 @@
 //! the application through its [`Desk`](super::Desk). It knows neither sockets nor the application.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use slab::Slab;
 
@@ -66,6 +67,8 @@ pub(super) struct Hub<D> {
     pub(super) measures: Measures,
     /// Counts accepted connections; see [`Peer::generation`].
     generation: u32,
+    /// Places of the slab whose connections came under other settings than those in force, and were not adapted yet.
+    pub(super) outdated: Range<usize>,
 }
 
 impl<D> Hub<D> {
@@ -94,6 +97,7 @@ impl<D> Hub<D> {
             behind: 0,
             measures: Measures::default(),
             generation: 0,
+            outdated: 0..0,
         }
     }
 

@@ -4,7 +4,7 @@
 //! One turn is `receive`, `broadcast`, `expire`, `flush`, `reap`, in this order. What a peer says is collected and applied
 //! after its bytes are read; only `flush` writes to streams, and only `reap` removes anybody.
 
-use crate::config::{self, Heartbeat, Limits, Shutdown};
+use crate::config::{self, Config, Heartbeat, Limits, Shutdown};
 use crate::connection::inbound::{InboundPool, Incoming};
 use crate::connection::phase::Phase;
 use crate::connection::remote::Remote;
@@ -31,6 +31,7 @@ mod history;
 mod hub;
 mod reap;
 mod receive;
+mod reconfigure;
 mod rooms;
 
 pub use application::{Application, Arrival};
@@ -63,6 +64,14 @@ pub struct Settings {
     pub history: config::History,
 }
 
+impl Settings {
+    /// Those of a configuration, with its limits settled.
+    pub fn new(config: &Config, limits: Limits) -> Self {
+        let Config { heartbeat, shutdown, history, .. } = config;
+        Self { limits, heartbeat: heartbeat.clone(), shutdown: shutdown.clone(), history: history.clone() }
+    }
+}
+
 /// The server without its sockets. `S` is what it reads and writes, `A` is what it is for.
 pub struct Engine<S, A: Application> {
     hub: Hub<A::Data>,
@@ -81,6 +90,8 @@ pub struct Engine<S, A: Application> {
     due: Vec<u32>,
     /// For the random part of `Retry-After`.
     random: fastrand::Rng,
+    /// What the logs were allowed to hold before it was made less, as long as one of them still holds more.
+    former_log_bound: u64,
 }
 
 impl<S: Stream, A: Application> Engine<S, A> {
@@ -89,9 +100,8 @@ impl<S: Stream, A: Application> Engine<S, A> {
         let limits = &settings.limits;
         let mut random = fastrand::Rng::with_seed(seed);
         let history = History::of(A::HISTORY, &settings.history);
-        let message = MessageLimits { bytes: limits.message, fragments: limits.fragments };
         Self {
-            pool: InboundPool::new(message),
+            pool: InboundPool::new(message_limits(limits)),
             buffer: vec![0; limits.turn_read],
             hub: Hub::new(settings.limits, settings.heartbeat, history, random.u64(..)),
             streams: Vec::new(),
@@ -102,6 +112,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
             incoming: Vec::new(),
             due: Vec::new(),
             random,
+            former_log_bound: 0,
         }
     }
 
@@ -112,7 +123,10 @@ impl<S: Stream, A: Application> Engine<S, A> {
 
     /// True while another connection can be taken, if only to be told that the server is full.
     pub fn has_room(&self) -> bool {
-        self.hub.connections.len() < self.hub.limits.connections as usize + REFUSALS_MAX
+        let most = self.hub.limits.connections as usize;
+        // After the limit was lowered there may be more than it allows; who comes then is told so all the same.
+        let overfull = self.hub.occupied() >= most && self.hub.refused.len() < REFUSALS_MAX;
+        overfull || self.hub.connections.len() < most + REFUSALS_MAX
     }
 
     /// Takes a connection that was just accepted. It is refused at once, with a whole HTTP answer, if a limit says so.
@@ -168,7 +182,8 @@ impl<S: Stream, A: Application> Engine<S, A> {
         let idle = self.hub.runnable.is_empty()
             && self.hub.unflushed.is_empty()
             && self.hub.rooms.passing.is_empty()
-            && self.hub.over.is_empty();
+            && self.hub.over.is_empty()
+            && self.hub.outdated.is_empty();
         !idle
     }
 
@@ -234,7 +249,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
     ///
     /// # Panics
     /// When something does not hold, which is a bug of ours and nothing that a peer can cause.
-    pub fn check_invariants(&self) {
+    pub fn check_invariants(&mut self) {
         assert!(self.hub.wheel.is_consistent(), "the timer wheel is out of order");
         assert!(self.hub.departed.is_empty() && self.incoming.is_empty(), "an event was not delivered");
         let mut open = 0;
@@ -245,7 +260,8 @@ impl<S: Stream, A: Application> Engine<S, A> {
             assert!(stream, "{:?} has no stream", connection.peer);
             let armed = self.hub.wheel.armed_for(connection.peer.index).is_some();
             // Without pings an open connection may have none until it is found to be behind.
-            let may_idle = connection.is_open() && self.hub.heartbeat.ping_interval.is_zero();
+            let without_pings = self.hub.heartbeat.ping_interval.is_zero() || self.hub.outdated.contains(&index);
+            let may_idle = connection.is_open() && without_pings;
             assert!(armed || may_idle, "{:?} has no deadline in {}", connection.peer, connection.phase.name());
             open += u32::from(connection.is_open());
             pending += u32::from(connection.counted.pending);
@@ -260,6 +276,10 @@ impl<S: Stream, A: Application> Engine<S, A> {
         self.hub.check_addresses();
         assert_eq!((token_check, closing), (self.hub.token_check, self.hub.closing), "a count of phases is wrong");
         let (mut slow_readers, mut log_bytes) = (0, 0);
+        let bound = self.log_bound();
+        // A log that was allowed to be larger may only shrink.
+        let allowed = bound.max(self.former_log_bound);
+        let mut largest = 0;
         for audience in self.hub.rooms.audiences() {
             let members = || audience.members().iter().filter_map(|&member| self.hub.connections.get(member as usize));
             let behind = members().filter(|member| member.counted.behind).count();
@@ -269,15 +289,20 @@ impl<S: Stream, A: Application> Engine<S, A> {
             assert_eq!(hearing, audience.hearing, "the count of those who hear is wrong in {name}");
             slow_readers += behind;
             log_bytes += audience.log.bytes();
-            let bound = self.hub.limits.room_log as u64 + self.turn_bytes_max();
-            assert!(audience.log.bytes() <= bound, "the log of {name} has outgrown its bound");
+            assert!(audience.log.bytes() <= allowed, "the log of {name} has outgrown its bound");
+            largest = largest.max(audience.log.bytes());
         }
         assert_eq!((slow_readers, log_bytes), (self.hub.behind, self.hub.rooms.log_bytes()), "a total is wrong");
+        self.former_log_bound = if largest > bound { largest } else { 0 };
     }
 
-    /// How much one turn can add to the logs at the most, before those who talk are held back.
-    fn turn_bytes_max(&self) -> u64 {
+    /// The most that a room's log can hold: what is allowed, and what one turn can add before those who talk are held back.
+    fn log_bound(&self) -> u64 {
         let limits = &self.hub.limits;
-        2 * (receive::TURN_BYTES_MAX + limits.turn_read + limits.message) as u64
+        limits.room_log as u64 + 2 * (receive::TURN_BYTES_MAX + limits.turn_read + limits.message) as u64
     }
+}
+
+fn message_limits(limits: &Limits) -> MessageLimits {
+    MessageLimits { bytes: limits.message, fragments: limits.fragments }
 }

@@ -191,7 +191,9 @@ impl<S: Stream, A: Application> Engine<S, A> {
         let now = self.hub.now.time;
         let mut share = self.hub.limits.turn_messages as usize;
         loop {
-            let most = share.min(BATCH);
+            // After a change of the limits the message under way is taken alone, and those behind it under the new ones.
+            let stale = !inbound.adopt(self.pool.limits());
+            let most = if stale { 1 } else { share.min(BATCH) };
             let Some(connection) = self.hub.get_mut(peer) else { return (Progress::Closed, taken) };
             let mut incoming = std::mem::take(&mut self.incoming);
             let progress;
@@ -260,6 +262,10 @@ impl<S: Stream, A: Application> Engine<S, A> {
     fn said(&mut self, peer: Peer, message: Message<'_>) {
         let now = self.hub.now.time;
         let (per_second, burst) = (self.hub.limits.messages_per_second, self.hub.limits.message_burst);
+        if !self.hub.outdated.is_empty() {
+            // What was within another rate must not be held against anybody.
+            self.hub.adapt(peer);
+        }
         let Some(connection) = self.hub.get_mut(peer) else { return };
         if !connection.may_say(per_second, burst, now) {
             self.hub.end(peer, Ending::TooManyMessages { per_second });

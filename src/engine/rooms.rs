@@ -71,6 +71,11 @@ impl Rooms {
         self.audiences.get_mut(audience as usize)
     }
 
+    /// The key of each audience, and that of its room.
+    pub(super) fn audience_keys(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.audiences.iter().map(|(key, audience)| (as_key(key), audience.room))
+    }
+
     pub(super) fn audiences(&self) -> impl Iterator<Item = &Audience> {
         self.audiences.iter().map(|(_, audience)| audience)
     }
@@ -146,8 +151,7 @@ impl Rooms {
         if audience.is_some() {
             return audience;
         }
-        let kept = self.history.is_some_and(|history| history.encoding == encoding);
-        kept.then(|| self.make_audience(room, encoding))
+        self.keeps(encoding).then(|| self.make_audience(room, encoding))
     }
 
     /// Takes the member off `seat`, and returns who has another seat because of that. An audience that is empty and of which
@@ -159,7 +163,7 @@ impl Rooms {
             return moved;
         }
         let (room, encoding) = (audience.room, audience.encoding);
-        if self.history.is_none_or(|history| history.encoding != encoding) {
+        if !self.keeps(encoding) {
             self.remove_audience(seat.audience);
         }
         let is_occupied = |key| self.audience(key).is_some_and(|other| !other.members().is_empty());
@@ -277,7 +281,7 @@ impl Rooms {
         }
     }
 
-    fn remove_audience(&mut self, audience: u32) {
+    pub(super) fn remove_audience(&mut self, audience: u32) {
         let Some(gone) = self.audiences.try_remove(audience as usize) else { return };
         self.log_bytes -= gone.log.bytes();
         if gone.queued {

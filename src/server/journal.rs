@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use log::Level;
+use log::{Level, LevelFilter};
 
+use crate::config::LogLevel;
 use crate::engine::{Counters, Departure};
 use crate::time::Time;
 use crate::wire::close::{Ending, Severity};
@@ -15,6 +16,18 @@ use crate::wire::frame::printable;
 const QUIET: Duration = Duration::from_secs(10);
 /// Peers choose their close reasons and paths; a line shows this many bytes of them.
 const SHOWN_MAX: usize = 300;
+
+/// What is written at this level, for [`log::set_max_level`].
+pub fn level_filter(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Off => LevelFilter::Off,
+        LogLevel::Error => LevelFilter::Error,
+        LogLevel::Warn => LevelFilter::Warn,
+        LogLevel::Info => LevelFilter::Info,
+        LogLevel::Debug => LevelFilter::Debug,
+        LogLevel::Trace => LevelFilter::Trace,
+    }
+}
 
 /// One line about an ending.
 pub(super) fn log_departure(departure: &Departure) {

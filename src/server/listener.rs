@@ -14,7 +14,7 @@ use socket2::{Domain, Protocol, SockRef, TcpKeepalive, Type};
 
 use super::socket::Socket;
 use super::socket_file::SocketFile;
-use crate::config::ListenAddress;
+use crate::config::{Config, ListenAddress};
 use crate::connection::remote::Remote;
 use crate::time::Time;
 use crate::wire::response::{Refusal, Status};
@@ -23,6 +23,11 @@ use crate::wire::response::{Refusal, Status};
 const PAUSE: Duration = Duration::from_millis(250);
 /// Connections that the kernel completes while we are busy; `net.core.somaxconn` may cut it.
 const BACKLOG: i32 = 4096;
+
+/// The kernel counts `TCP_KEEPIDLE` in whole seconds from 1 to 32,767; whoever pings more often than every second does not
+/// want dead peers cut sooner than that.
+const USER_TIMEOUT_MIN: Duration = Duration::from_secs(1);
+const USER_TIMEOUT_MAX: Duration = Duration::from_secs(32_767);
 
 /// How listeners are made, and what connections inherit from them.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +40,30 @@ pub(super) struct SocketOptions {
     pub(super) reuse_port: bool,
     /// Permissions of the file of a Unix socket.
     pub(super) unix_mode: u32,
+}
+
+impl SocketOptions {
+    pub(super) fn new(config: &Config) -> Self {
+        let user_timeout = config.heartbeat.ping_interval + config.heartbeat.pong_timeout;
+        Self {
+            send_buffer: config.limits.send_buffer,
+            user_timeout: user_timeout.clamp(USER_TIMEOUT_MIN, USER_TIMEOUT_MAX),
+            reuse_port: config.sockets.reuse_port,
+            unix_mode: config.sockets.unix_mode.bits(),
+        }
+    }
+
+    /// All of these are inherited by accepted TCP sockets on Linux, so they cost nothing per connection.
+    fn apply(self, socket: &SockRef<'_>) -> io::Result<()> {
+        socket.set_tcp_nodelay(true)?;
+        socket.set_tcp_user_timeout(Some(self.user_timeout))?;
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(self.user_timeout))?;
+        if self.send_buffer > 0 {
+            // The kernel doubles what it is asked for, to have room for its own bookkeeping.
+            socket.set_send_buffer_size(self.send_buffer)?;
+        }
+        Ok(())
+    }
 }
 
 /// One listening socket.
@@ -88,20 +117,24 @@ impl Listener {
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }
-        // All of these are inherited by accepted sockets on Linux, so they cost nothing per connection.
-        socket.set_tcp_nodelay(true)?;
-        socket.set_tcp_user_timeout(Some(options.user_timeout))?;
-        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(options.user_timeout))?;
-        if options.send_buffer > 0 {
-            // The kernel doubles what it is asked for, to have room for its own bookkeeping.
-            socket.set_send_buffer_size(options.send_buffer)?;
-        }
+        options.apply(&SockRef::from(&socket))?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
         let socket = TcpListener::from_std(socket.into());
         let address = ListenAddress::Tcp(socket.local_addr()?);
         Ok(Self { socket: Listening::Tcp(socket), address, send_buffer: 0, waiting: true })
+    }
+
+    /// Connections that are accepted from now on get these.
+    pub(super) fn set_options(&mut self, options: SocketOptions) -> io::Result<()> {
+        match &self.socket {
+            Listening::Tcp(socket) => options.apply(&SockRef::from(socket)),
+            Listening::Unix(..) => {
+                self.send_buffer = options.send_buffer;
+                Ok(())
+            }
+        }
     }
 
     pub(super) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {

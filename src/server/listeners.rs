@@ -1,5 +1,7 @@
 //! The set of listeners: they are opened together, accepted from in turn, and closed together.
 
+use std::io;
+
 use mio::{Interest, Registry, Token};
 
 use super::listener::{Accepted, Listener, SocketOptions, Spare};
@@ -37,6 +39,11 @@ impl Listeners {
             return Err(StartError::NoListener);
         }
         Ok(Self { all, spare: Spare::new(), exhausted: 0 })
+    }
+
+    /// Connections that are accepted from now on get these.
+    pub(super) fn set_options(&mut self, options: SocketOptions) -> io::Result<()> {
+        self.all.iter_mut().try_for_each(|listener| listener.set_options(options))
     }
 
     pub(super) fn addresses(&self) -> Vec<ListenAddress> {

@@ -18,17 +18,20 @@ mod descriptors;
 mod journal;
 mod listener;
 mod listeners;
+mod reload;
 mod signals;
 mod socket;
 mod socket_file;
 
 pub use clock::unix_now;
+pub use journal::level_filter;
+pub use reload::{Fresh, Load};
 
 use clock::Clock;
 use journal::Warnings;
 use listener::SocketOptions;
 use listeners::Listeners;
-use signals::Terminations;
+use signals::{Event, Signals};
 use socket::Socket;
 
 /// Events taken from the kernel at once. If there are more, the next wait returns with them immediately.
@@ -38,11 +41,6 @@ const FIRST_OWN_TOKEN: usize = usize::MAX - 1024;
 const SIGNALS: Token = Token(usize::MAX);
 /// The poll's timeout is capped, far below what the kernel's interface can hold.
 const WAIT_MAX: Duration = Duration::from_secs(3600);
-
-/// The kernel counts `TCP_KEEPIDLE` in whole seconds from 1 to 32,767; whoever pings more often than every second does not
-/// want dead peers cut sooner than that.
-const USER_TIMEOUT_MIN: Duration = Duration::from_secs(1);
-const USER_TIMEOUT_MAX: Duration = Duration::from_secs(32_767);
 
 /// The engine over real sockets.
 type ServerEngine<A> = Engine<Socket, A>;
@@ -56,7 +54,10 @@ pub struct Server<A: Application> {
     now: Now,
     listeners: Listeners,
     engine: ServerEngine<A>,
-    terminations: Terminations,
+    /// What is in force.
+    config: Config,
+    signals: Signals,
+    reload_wanted: bool,
     /// How many times we were asked to end; requests that come together are one.
     terminations_seen: u32,
     warnings: Warnings,
@@ -89,21 +90,10 @@ impl<A: Application> Server<A> {
     pub fn bind(config: &Config, gate: Gate, application: A) -> Result<Self, StartError> {
         let limits = descriptors::settle_limits(&config.limits)?;
         let poll = Poll::new().map_err(StartError::System)?;
-        let terminations = Terminations::register(poll.registry(), SIGNALS).map_err(StartError::System)?;
-        let options = SocketOptions {
-            send_buffer: limits.send_buffer,
-            user_timeout: (config.heartbeat.ping_interval + config.heartbeat.pong_timeout)
-                .clamp(USER_TIMEOUT_MIN, USER_TIMEOUT_MAX),
-            reuse_port: config.sockets.reuse_port,
-            unix_mode: config.sockets.unix_mode.bits(),
-        };
+        let signals = Signals::register(poll.registry(), SIGNALS).map_err(StartError::System)?;
+        let options = SocketOptions::new(config);
         let listeners = Listeners::open(&config.listen, options, poll.registry(), FIRST_OWN_TOKEN)?;
-        let settings = Settings {
-            limits,
-            heartbeat: config.heartbeat.clone(),
-            shutdown: config.shutdown.clone(),
-            history: config.history.clone(),
-        };
+        let settings = Settings::new(config, limits);
         let clock = Clock::start();
         Ok(Self {
             poll,
@@ -112,7 +102,9 @@ impl<A: Application> Server<A> {
             now: clock.now(),
             listeners,
             engine: Engine::new(application, gate, settings, fastrand::u64(..)),
-            terminations,
+            config: config.clone(),
+            signals,
+            reload_wanted: false,
             terminations_seen: 0,
             warnings: Warnings::default(),
             departures: Vec::new(),
@@ -129,8 +121,20 @@ impl<A: Application> Server<A> {
     /// # Errors
     /// If the kernel's poll fails, which nothing that a peer does can cause.
     pub fn run(&mut self) -> io::Result<()> {
+        self.run_reloading(&mut || Err(vec!["SIGHUP: this server has nothing to read anew".to_owned()]))
+    }
+
+    /// As [`Server::run`]; whenever SIGHUP comes, `load` is called, and what it returns is put in force while everybody
+    /// stays connected. The loop stands still while it reads.
+    ///
+    /// # Errors
+    /// As [`Server::run`].
+    pub fn run_reloading(&mut self, load: &mut Load<'_>) -> io::Result<()> {
         while self.goes_on() {
             self.turn()?;
+            if std::mem::take(&mut self.reload_wanted) {
+                self.reload(load);
+            }
         }
         Ok(())
     }
@@ -161,7 +165,14 @@ impl<A: Application> Server<A> {
         self.now = now;
         for event in &self.events {
             match event.token() {
-                SIGNALS => self.terminations_seen += u32::from(self.terminations.take()),
+                SIGNALS => {
+                    for event in self.signals.take() {
+                        match event {
+                            Event::Terminate => self.terminations_seen += 1,
+                            Event::Reload => self.reload_wanted = true,
+                        }
+                    }
+                }
                 Token(own) if own >= FIRST_OWN_TOKEN => self.listeners.wake(own - FIRST_OWN_TOKEN),
                 Token(token) => {
                     let hangup = event.is_read_closed() || event.is_write_closed() || event.is_error();

@@ -20,6 +20,7 @@
 //! | `limits.rs` | numbers of connections, messages and fragments |
 //! | `floods.rs` | more than the limits allow, and that those who are in are served |
 //! | `descriptors.rs` | running out of file descriptors; many comings and goings leave nothing behind |
+//! | `reload.rs` | SIGHUP: what is read anew, and what a mistake in it does |
 //! | `shutdown.rs` | SIGTERM, SIGINT, a second signal, and what everybody is told |
 //! | `config.rs` | file, environment and flags; how mistakes are reported |
 //! | `cli.rs` | subcommands, exit codes, what is printed at the start |
@@ -47,6 +48,7 @@ mod names;
 mod origin;
 mod page;
 mod ping;
+mod reload;
 mod rooms;
 mod shutdown;
 mod slow_reader;

@@ -350,3 +350,44 @@ fn round_trips_and_fan_outs_are_measured() {
     assert_eq!(round_trips.count(), 1);
     assert!((2_000_000..2_300_000).contains(&round_trips.sum_micros()), "{}", round_trips.sum_micros());
 }
+
+#[test]
+fn a_lower_limit_of_connections_closes_nobody_and_those_who_come_are_told() {
+    let mut w = World::new(App::default(), |_| {});
+    let inside: Vec<_> = (0..50).map(|_| w.open("/ws/a")).collect();
+    w.reconfigure(|c| c.limits.connections = 10);
+    w.settle();
+    assert_eq!(w.engine.open(), 50);
+    assert!(w.engine.has_room(), "who comes now must get an answer");
+    let (_, late) = w.accept();
+    w.settle();
+    assert!(out(&late).starts_with(b"HTTP/1.1 503 "));
+    drop(inside);
+}
+
+#[test]
+fn a_deadline_that_comes_nearer_is_kept_also_by_those_whom_nobody_waited_for() {
+    // Without pings the wheel holds nothing for a quiet connection: it must be armed by the change.
+    let mut w = World::new(App::default(), |c| c.heartbeat.ping_interval = Duration::ZERO);
+    let (_, a) = w.open("/ws/a");
+    w.sleep_until(20_000);
+    assert_eq!(w.engine.next_wake(), None);
+    w.reconfigure(|c| c.heartbeat.ping_interval = Duration::from_secs(5));
+    w.sleep_until(21_000);
+    assert!(out(&a).ends_with(b"\x89\x00"), "nobody asked for a sign of life");
+}
+
+#[test]
+fn a_message_under_way_is_judged_by_the_limits_under_which_it_was_begun() {
+    let mut w = World::new(App { echo: true, ..App::default() }, |_| {});
+    let (p, a) = w.open("/ws/a");
+    let long = frame(0x82, &[7; 1000]);
+    w.send(p, &a, &long[..500]);
+    w.settle();
+    w.reconfigure(|c| c.limits.message = 100);
+    // The rest of it, a short one, and again the beginning of a long one: its head is enough to know.
+    w.send(p, &a, &[&long[500..], &frame(0x82, &[8; 50]), &long[..20]].concat());
+    w.settle();
+    assert_eq!(w.engine.application().messages, 2);
+    assert_eq!(w.engine.application().closed, [(p, Ending::TooBig { most: 100 })]);
+}

@@ -130,14 +130,13 @@ impl World {
         Self::with_gate(app, Gate::open(), tune)
     }
     pub(crate) fn with_gate(app: App, gate: Gate, tune: impl FnOnce(&mut Config)) -> Self {
-        let mut c = Config::default();
-        c.limits.connections = 1000;
-        c.limits.pending = 1000;
-        c.limits.messages_per_second = 0;
-        c.limits.pending_per_address = 0;
-        tune(&mut c);
-        let s = Settings { limits: c.limits, heartbeat: c.heartbeat, shutdown: c.shutdown, history: c.history };
-        Self { engine: Engine::new(app, gate, s, 1), ms: 1000, gone: vec![], port: 1 }
+        Self { engine: Engine::new(app, gate, settings(tune), 1), ms: 1000, gone: vec![], port: 1 }
+    }
+    /// The defaults of this world, other than this.
+    pub(crate) fn reconfigure(&mut self, tune: impl FnOnce(&mut Config)) {
+        let settings = settings(tune);
+        let now = self.now();
+        self.engine.reconfigure(settings, Gate::open(), now);
     }
     pub(crate) fn now(&self) -> Now {
         Now { time: Time::from_millis(self.ms), unix_ms: self.ms }
@@ -212,6 +211,15 @@ pub(crate) fn upgrade(path: &str, extra: &str) -> Vec<u8> {
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{extra}\r\n"
     )
     .into_bytes()
+}
+fn settings(tune: impl FnOnce(&mut Config)) -> Settings {
+    let mut c = Config::default();
+    c.limits.connections = 1000;
+    c.limits.pending = 1000;
+    c.limits.messages_per_second = 0;
+    c.limits.pending_per_address = 0;
+    tune(&mut c);
+    Settings::new(&c, c.limits.clone())
 }
 pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut b = vec![first];

@@ -112,12 +112,7 @@ impl World {
         config.history.messages = if short { 3 } else { 100_000 };
         config.history.bytes = if short { 2048 } else { 512 * 1024 };
         config.history.age = Duration::from_secs(if short { 20 } else { 36_000 });
-        let settings = Settings {
-            limits: config.limits,
-            heartbeat: config.heartbeat,
-            shutdown: config.shutdown,
-            history: config.history.clone(),
-        };
+        let settings = Settings::new(&config, config.limits.clone());
         let chat = Chat::new(&config.chat, &config.history, SessionKey::new(&seed.to_be_bytes()));
         Self { engine: Engine::new(chat, Gate::open(), settings, seed), millis: 1 }
     }

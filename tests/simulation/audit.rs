@@ -33,6 +33,8 @@ pub(crate) struct Account {
     pub(crate) oldest: Option<Time>,
     /// Messages that were sent.
     pub(crate) sent: u64,
+    /// The most that may wait for it. If a limit was lowered since, then less and less.
+    allowed: u64,
     pub(crate) ok: bool,
     status: Option<u16>,
     close: Option<Option<u16>>,
@@ -54,6 +56,7 @@ impl Account {
             lingering: None,
             oldest: None,
             sent: 0,
+            allowed: 0,
             ok: false,
             status: None,
             close: None,
@@ -112,9 +115,11 @@ impl<W: Witness> World<W> {
             + u64::from(limits.turn_messages) * message * 4
             + callbacks;
         let (_, desk) = self.engine.application_mut(self.now);
-        for &peer in self.places.keys() {
+        for (&peer, place) in &mut self.places {
             let unread = desk.unread(peer) as u64;
-            assert!(unread <= most, "{unread} bytes wait for {peer:?}, {most} are the bound");
+            let allowed = most.max(place.account.allowed);
+            assert!(unread <= allowed, "{unread} bytes wait for {peer:?}, {allowed} are the bound");
+            place.account.allowed = most.max(unread);
         }
     }
 
@@ -160,9 +165,10 @@ impl<W: Witness> World<W> {
         let crowded = matches!(ending, Ending::Answered { status: 429 | 503, .. });
         let unread = socket.unread_by_server() > 0 && !broken && !was_cut && !crowded;
         if let Some((ended, read)) = account.ended.filter(|_| unread) {
-            let limits = &self.plan.settings.limits;
-            let patience = limits.discard_timeout.min(limits.close_timeout / 8);
-            let patient = self.now.time.since(ended) >= patience || socket.bytes_read - read > limits.discard as u64;
+            let limits = || self.plan.since(ended).iter().map(|era| &era.settings.limits);
+            let patience = limits().map(|limits| limits.discard_timeout.min(limits.close_timeout / 8)).min().unwrap();
+            let discard = limits().map(|limits| limits.discard as u64).min().unwrap();
+            let patient = self.now.time.since(ended) >= patience || socket.bytes_read - read > discard;
             let left = socket.unread_by_server();
             assert!(
                 patient,
@@ -280,11 +286,12 @@ fn audit_heard(peer: Peer, place: &mut Place, guest: &mut Guest) {
 
 /// What waits for one peer alone is bounded: whoever has more than the limit is told nothing more, but closed.
 fn audit_outbox(peer: Peer, guest: &Guest, plan: &Plan) {
-    let limits = &plan.settings.limits;
-    let waiting = guest.coming.iter().filter(|item| item.private && !item.own).map(Item::bytes);
+    let private = || guest.coming.iter().filter(|item| item.private && !item.own);
     // The last one may go over the limit, and the first may be half sent.
-    let most = limits.outbox + 2 * limits.message.max(500) + 16;
-    let waiting: u64 = waiting.sum();
+    let eras = plan.since(private().map(|item| item.said).min().unwrap_or(Time::NEVER));
+    let limits = eras.iter().map(|era| &era.settings.limits);
+    let most = limits.map(|limits| limits.outbox + 2 * limits.message.max(500) + 16).max().unwrap();
+    let waiting: u64 = private().map(Item::bytes).sum();
     assert!(
         guest.closed.is_some() || waiting <= most as u64,
         "{waiting} bytes wait for {peer:?}, {most} are the bound"
@@ -295,7 +302,10 @@ fn audit_outbox(peer: Peer, guest: &Guest, plan: &Plan) {
 fn audit_ending(peer: Peer, place: &Place, guest: &Guest, plan: &Plan, draining: bool, now: Now) {
     let Some((ending, _)) = &guest.closed else { return };
     let Place { client, account } = place;
-    let (limits, heartbeat) = (&plan.settings.limits, &plan.settings.heartbeat);
+    let limits = &plan.settings.limits;
+    let intervals = plan.since(account.heard).iter().map(|era| era.settings.heartbeat.ping_interval);
+    let ping_interval = intervals.filter(|interval| !interval.is_zero()).min().unwrap_or(Duration::MAX);
+    let name_timeout = plan.since(guest.opened.time).iter().map(|era| era.chat.name_timeout).min().unwrap();
     let socket = client.socket.borrow();
     let since = |begin: Option<Time>, limit: Duration| begin.is_some_and(|begin| begin + limit <= now.time);
     let next = client.utterances.front();
@@ -311,10 +321,12 @@ fn audit_ending(peer: Peer, place: &Place, guest: &Guest, plan: &Plan, draining:
         // The one that was refused has been heard, and is forgotten already.
         Ending::BinaryRefused => plan.is_chat && plan.chat.binary == BinaryPolicy::Refuse,
         Ending::TooManyMessages { .. } => {
-            limits.messages_per_second > 0 && guest.heard_count >= u64::from(limits.message_burst)
+            let eras = plan.since(guest.opened.time).iter().map(|era| &era.settings.limits);
+            let burst = eras.filter(|limits| limits.messages_per_second > 0).map(|limits| limits.message_burst).min();
+            limits.messages_per_second > 0 && burst.is_some_and(|burst| guest.heard_count >= u64::from(burst))
         }
         Ending::MessageTimeout(limit) => since(next.and_then(|next| next.begun), *limit),
-        Ending::NoPong(limit) => since(Some(account.heard), heartbeat.ping_interval * 9 / 10 + *limit),
+        Ending::NoPong(limit) => since(Some(account.heard), ping_interval.saturating_mul(9) / 10 + *limit),
         Ending::TooFarBehind { most } => {
             // Of very short messages the log's own list of them is the larger part.
             let crowded = waiting + 24 * guest.coming.len() as u64 > limits.room_log as u64 / 2;
@@ -326,7 +338,7 @@ fn audit_ending(peer: Peer, place: &Place, guest: &Guest, plan: &Plan, draining:
         Ending::ShuttingDown | Ending::Restarting => draining,
         Ending::Fault(_) | Ending::RoomForbidden | Ending::Application { .. } => !plan.is_chat,
         Ending::RoomFull { .. } | Ending::TooManyRooms { .. } => !plan.is_chat,
-        Ending::NoNameInTime(limit) => !plan.is_chat || since(Some(guest.opened.time), *limit),
+        Ending::NoNameInTime(_) => !plan.is_chat || since(Some(guest.opened.time), name_timeout),
         Ending::Replaced | Ending::TokenRefused(_) | Ending::NoTokenInTime(_) | Ending::Answered { .. } => false,
     };
     let (starved, oldest, heard) = (socket.was_starved, account.oldest, account.heard);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hollerd::config::Limits;
+use hollerd::config::{Config, Limits};
 use hollerd::connection::Peer;
 use hollerd::engine::{Application, Arrival, Desk, RoomId};
 use hollerd::wire::close::Ending;
@@ -307,5 +307,9 @@ impl Application for Busybody {
             self.broadcast(desk, peer, Message::Text(&line));
             self.send(desk, peer, Message::Text(&line));
         }
+    }
+
+    fn reconfigure(&mut self, _desk: &mut Table<'_>, config: &Config) {
+        self.limits = config.limits.clone();
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hollerd::auth::{SessionKey, check_name};
 use hollerd::chat::{Chat, Member};
-use hollerd::config::{self, BinaryPolicy};
+use hollerd::config::{self, BinaryPolicy, Config};
 use hollerd::connection::Peer;
 use hollerd::engine::{Application, Arrival, Desk};
 use hollerd::room::Encoding;
@@ -123,6 +123,11 @@ impl Application for WatchedChat {
         self.ledger.close(desk, peer, ending);
         self.names.retain(|_, other| *other != peer);
         self.chat.closed(desk, peer, ending);
+    }
+
+    fn reconfigure(&mut self, desk: &mut Desk<'_, Member>, config: &Config) {
+        self.settings = config.chat.clone();
+        self.chat.reconfigure(desk, config);
     }
 
     fn label<'d>(&self, member: &'d Member) -> Option<&'d str> {

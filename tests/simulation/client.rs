@@ -222,9 +222,9 @@ impl Client {
     }
 
     fn speak(&mut self, plan: &Plan) {
-        let limits = &plan.settings.limits;
         if self.rude && self.random.u8(..25) == 0 {
-            let bytes = speech::bad(&mut self.random, limits.message, limits.fragments);
+            let (most, fragments) = plan.bad_message;
+            let bytes = speech::bad(&mut self.random, most, fragments);
             self.say(&bytes, Kind::Bad);
             // A rude client may go on as if nothing was.
             self.silent = self.random.bool();
@@ -290,7 +290,7 @@ impl Client {
     }
 
     fn say_fragments(&mut self, plan: &Plan) {
-        let most = usize::try_from(plan.settings.limits.fragments).unwrap().min(8);
+        let most = usize::try_from(plan.good_message.1).unwrap().min(8);
         let count = self.random.usize(1..=most);
         let text = self.text(plan);
         let bytes = speech::fragments(&mut self.random, TEXT, &text, count);
@@ -309,7 +309,7 @@ impl Client {
             };
             return name.into_bytes();
         }
-        let most = plan.settings.limits.message;
+        let most = plan.good_message.0;
         let length = match self.random.u8(..40) {
             0 => most,
             1..=4 => self.random.usize(..most),

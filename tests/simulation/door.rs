@@ -17,6 +17,16 @@ pub(crate) struct Door {
     all: Vec<Time>,
     by_address: BTreeMap<IpAddr, Vec<Time>>,
     answered: u64,
+    /// How many there were when the last turn ended: more than a limit that was lowered since may only become fewer.
+    before: Crowds,
+    /// Whoever came under other settings is counted by address in the course of the next turn.
+    reloaded: bool,
+}
+
+#[derive(Debug, Default)]
+struct Crowds {
+    by_address: BTreeMap<IpAddr, usize>,
+    by_room: BTreeMap<String, usize>,
 }
 
 impl Door {
@@ -28,6 +38,11 @@ impl Door {
             self.all.push(now);
             self.by_address.entry(ip).or_default().push(now);
         }
+    }
+
+    /// From here on other settings are in force.
+    pub(crate) fn reload(&mut self) {
+        *self = Self { before: std::mem::take(&mut self.before), reloaded: true, ..Self::default() };
     }
 
     /// To be called before somebody comes, because others are answered too.
@@ -56,14 +71,32 @@ impl<W: Witness> World<W> {
     pub(crate) fn audit_crowds(&mut self) {
         let limits = self.plan.settings.limits.clone();
         let (_, desk) = self.engine.application_mut(self.now);
-        let mut here: BTreeMap<IpAddr, u32> = BTreeMap::new();
+        let mut crowds = Crowds::default();
         for ip in desk.peers().filter_map(|peer| desk.remote(peer)).filter_map(Remote::ip) {
-            *here.entry(ip).or_default() += 1;
+            *crowds.by_address.entry(ip).or_default() += 1;
         }
-        let most = limits.connections_per_address;
-        assert!(most == 0 || here.values().all(|&count| count <= most), "{here:?}, {most} are allowed");
-        assert!(desk.rooms().count() <= limits.rooms as usize, "too many rooms");
-        let most = limits.users_per_room as usize;
-        assert!(most == 0 || desk.rooms().all(|room| desk.count(room) <= most), "a room is too full");
+        for room in desk.rooms() {
+            crowds.by_room.insert(desk.room_name(room).unwrap_or_default().to_owned(), desk.count(room));
+        }
+        let before = std::mem::take(&mut self.door.before);
+        if !std::mem::take(&mut self.door.reloaded) {
+            audit_crowds("an address", &crowds.by_address, &before.by_address, limits.connections_per_address);
+        }
+        audit_crowds("a room", &crowds.by_room, &before.by_room, limits.users_per_room);
+        let (rooms, most) = (crowds.by_room.len(), before.by_room.len().max(limits.rooms as usize));
+        assert!(rooms <= most, "{rooms} rooms, {most} are allowed");
+        // Those who are still to be admitted have been let in.
+        crowds.by_address.clear();
+        for place in self.places.values() {
+            *crowds.by_address.entry(place.client.remote.ip()).or_default() += 1;
+        }
+        self.door.before = crowds;
+    }
+}
+
+fn audit_crowds<K: Ord>(what: &str, crowds: &BTreeMap<K, usize>, before: &BTreeMap<K, usize>, most: u32) {
+    for (key, &count) in crowds {
+        let allowed = before.get(key).copied().unwrap_or(0).max(most as usize);
+        assert!(most == 0 || count <= allowed, "{what} has {count}, {allowed} are allowed");
     }
 }

@@ -1,10 +1,12 @@
-//! What a seed decides: the limits, the application, the crowd, and how badly the network behaves.
+//! What a seed decides: the limits, when they change, the application, the crowd, and how badly the network behaves.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use hollerd::auth::{Auth, JwtKeys};
 use hollerd::config::{BinaryPolicy, Chat, Heartbeat, History, Limits, Shutdown};
 use hollerd::engine::{Gate, Settings};
+use hollerd::time::Time;
 use hollerd::wire::close::Ending;
 
 use crate::request::SECRET;
@@ -15,8 +17,16 @@ use crate::socket::Faults;
 pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) steps: u64,
+    /// What is in force.
     pub(crate) settings: Settings,
     pub(crate) chat: Chat,
+    /// What was in force one after the other, the present included.
+    pub(crate) eras: Vec<Era>,
+    /// What will be, and from which step on.
+    pub(crate) to_come: VecDeque<(u64, Era)>,
+    /// No era takes messages of more bytes, or more fragments, than these; and every era takes those.
+    pub(crate) bad_message: (usize, u32),
+    pub(crate) good_message: (usize, u32),
     /// The chat, or else an application that uses all of the desk.
     pub(crate) is_chat: bool,
     pub(crate) tokens: bool,
@@ -35,6 +45,14 @@ pub(crate) struct Plan {
     pub(crate) receive_buffer_most: usize,
 }
 
+/// The time from one reload to the next.
+#[derive(Debug, Clone)]
+pub(crate) struct Era {
+    pub(crate) from: Time,
+    pub(crate) settings: Settings,
+    pub(crate) chat: Chat,
+}
+
 impl Plan {
     pub(crate) fn new(seed: u64, steps: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
@@ -45,16 +63,24 @@ impl Plan {
         let limits = if tight { tight_limits(random, crowd) } else { roomy_limits(random) };
         let is_chat = random.u8(..3) > 0;
         let ending = if random.bool() { Ending::ShuttingDown } else { Ending::Restarting };
+        let settings = settings(random, limits, tight);
+        let chat = chat(random, tight);
+        let first = Era { from: Time::START, settings: settings.clone(), chat: chat.clone() };
+        let to_come = eras(seed, steps, crowd);
+        let messages = || {
+            let limits = to_come.iter().map(|(_, era)| &era.settings.limits).chain([&settings.limits]);
+            limits.map(|limits| (limits.message, limits.fragments))
+        };
+        let (sizes, counts) = (|| messages().map(|(size, _)| size), || messages().map(|(_, count)| count));
         Self {
             seed,
             steps,
-            settings: Settings {
-                limits,
-                heartbeat: heartbeat(random, tight),
-                shutdown: shutdown(random),
-                history: history(random, tight),
-            },
-            chat: chat(random, tight),
+            good_message: (sizes().min().unwrap(), counts().min().unwrap()),
+            bad_message: (sizes().max().unwrap(), counts().max().unwrap()),
+            settings,
+            chat,
+            eras: vec![first],
+            to_come,
             is_chat,
             tokens: random.u8(..3) == 0,
             crowd,
@@ -68,6 +94,17 @@ impl Plan {
         }
     }
 
+    /// All that was in force at some time since then.
+    pub(crate) fn since(&self, then: Time) -> &[Era] {
+        let first = self.eras.iter().rposition(|era| era.from < then).unwrap_or(0);
+        &self.eras[first..]
+    }
+
+    /// When the present settings came into force.
+    pub(crate) fn reloaded(&self) -> Time {
+        self.eras.last().map_or(Time::START, |era| era.from)
+    }
+
     pub(crate) fn gate(&self) -> Gate {
         if !self.tokens {
             return Gate::open();
@@ -76,6 +113,22 @@ impl Plan {
         keys.add_secret("simulation", SECRET).unwrap();
         Gate { auth: Auth::Jwt(keys), first_message: true, ..Gate::open() }
     }
+}
+
+/// What the server is told by reloads. In one life of three there are none.
+fn eras(seed: u64, steps: u64, crowd: usize) -> VecDeque<(u64, Era)> {
+    let random = &mut fastrand::Rng::with_seed(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let pause = if random.u8(..3) == 0 { steps } else { random.u64(5..=steps.max(40) / 4) };
+    let mut eras = VecDeque::new();
+    let mut step = random.u64(1..=pause);
+    while step < steps {
+        let tight = random.bool();
+        let limits = if tight { tight_limits(random, crowd) } else { roomy_limits(random) };
+        let settings = settings(random, limits, tight);
+        eras.push_back((step, Era { from: Time::NEVER, settings, chat: chat(random, tight) }));
+        step += random.u64(1..=pause);
+    }
+    eras
 }
 
 fn millis(random: &mut fastrand::Rng, range: std::ops::Range<u64>) -> Duration {
@@ -144,6 +197,11 @@ fn shutdown(random: &mut fastrand::Rng) -> Shutdown {
         interval: millis(random, 0..300),
         timeout: if random.u8(..3) == 0 { millis(random, 0..500) } else { Duration::from_secs(30) },
     }
+}
+
+fn settings(random: &mut fastrand::Rng, limits: Limits, tight: bool) -> Settings {
+    let (heartbeat, shutdown) = (heartbeat(random, tight), shutdown(random));
+    Settings { limits, heartbeat, shutdown, history: history(random, tight) }
 }
 
 fn history(random: &mut fastrand::Rng, tight: bool) -> History {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hollerd::config::Limits;
 use hollerd::connection::Peer;
 use hollerd::time::Time;
 
@@ -110,23 +111,26 @@ fn first_missed(
         let asked = *account.ping_by.get_or_insert(now);
         deadlines.push(("a sign of life", Some(asked + heartbeat.pong_timeout)));
     }
-    let deadlines = deadlines.into_iter().filter_map(|(what, due)| due.map(|due| (what, due)));
+    // What a reload has made due is due since then.
+    let reloaded = plan.reloaded();
+    let deadlines = deadlines.into_iter().filter_map(|(what, due)| due.map(|due| (what, due.max(reloaded))));
     deadlines.into_iter().find(|(_, due)| *due + LATE < now)
 }
 
 /// A connection that is not admitted, or on its way out, does not stay.
 fn audit_departing(peer: Peer, place: &mut Place, plan: &Plan, now: Time) {
-    let limits = &plan.settings.limits;
-    let goodbye = limits.close_timeout + limits.discard_timeout + 2 * LATE;
     let account = &mut place.account;
-    if now >= account.accepted + limits.admit_timeout + LATE {
+    let longest = |since: Time, pick: fn(&Limits) -> Duration| {
+        plan.since(since).iter().map(|era| pick(&era.settings.limits)).max().unwrap_or_default()
+    };
+    if now >= account.accepted + longest(account.accepted, |limits| limits.admit_timeout) + LATE {
         account.ended.get_or_insert((now, account.bytes_read));
     }
     let begun = account.ended.map_or(now, |(ended, _)| ended);
-    if now > begun + goodbye {
+    if now > begun + longest(begun, |limits| limits.close_timeout + limits.discard_timeout) + 2 * LATE {
         // The last bytes may have gone out in the very moment in which the time was up.
         let noticed = *account.lingering.get_or_insert(now);
-        let late = now > noticed + limits.discard_timeout + 2 * LATE;
+        let late = now > noticed + longest(noticed, |limits| limits.discard_timeout) + 2 * LATE;
         assert!(!late, "{peer:?} was to go at {begun:?}, was still there at {noticed:?}, and it is {now:?}");
     }
     let socket = place.client.socket.borrow();

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use hollerd::config::Config;
 use hollerd::connection::remote::Remote;
 use hollerd::connection::{Peer, Readiness};
 use hollerd::engine::{Counters, Departure, Engine};
@@ -63,6 +64,7 @@ pub(crate) struct Totals {
     pub(crate) bytes_out: u64,
     pub(crate) pings_before: u64,
     pub(crate) cut_before: u64,
+    pub(crate) reloads: u64,
 }
 
 impl<W: Witness> World<W> {
@@ -109,6 +111,7 @@ impl<W: Witness> World<W> {
             self.backlog.clear();
             self.engine.begin_shutdown(ending, self.now);
         }
+        self.reload();
         self.act(2);
         if self.random.u8(..50) == 0 {
             let (application, mut desk) = self.engine.application_mut(self.now);
@@ -121,6 +124,33 @@ impl<W: Witness> World<W> {
         if self.random.u8(..16) == 0 {
             self.come_to_rest();
             self.sleep();
+        }
+    }
+
+    /// Puts the settings in force whose time has come.
+    fn reload(&mut self) {
+        if self.plan.to_come.front().is_none_or(|(step, _)| *step > self.step.get()) {
+            return;
+        }
+        let Some((_, mut era)) = self.plan.to_come.pop_front() else { return };
+        era.from = self.now.time;
+        self.engine.reconfigure(era.settings.clone(), self.plan.gate(), self.now);
+        let limits = era.settings.limits.clone();
+        let config = Config { chat: era.chat.clone(), limits, ..Config::default() };
+        let (application, mut desk) = self.engine.application_mut(self.now);
+        application.reconfigure(&mut desk, &config);
+        self.plan.settings = era.settings.clone();
+        self.plan.chat = era.chat.clone();
+        self.plan.eras.push(era);
+        self.door.reload();
+        self.totals.reloads += 1;
+        for place in self.places.values_mut() {
+            // Deadlines are other ones from now on.
+            place.account.ping_by = None;
+            place.account.overdue = None;
+        }
+        if self.trace {
+            println!("  reload: {:?}", self.plan.settings);
         }
     }
 

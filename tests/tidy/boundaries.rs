@@ -48,7 +48,7 @@ pub(crate) const LOG: Boundary = Boundary {
 
 pub(crate) const ENVIRONMENT: Boundary = Boundary {
     names: &["::std::env", "::std::fs"],
-    only: &["server", "main.rs", "config/mod.rs"],
+    only: &["server", "main.rs", "files.rs", "config/mod.rs"],
     advice: "take the content, or a function that reads it, as an argument",
 };
 
