@@ -1,7 +1,7 @@
 //! What can be done in a room, whatever protocol it is said in: take a name or another one, say something to all or to one,
 //! ask who is there. Each is written down once per encoding that somebody reads.
 
-use super::protocol::server;
+use super::protocol::server::Object;
 use super::{Chat, JSON, Member, TEXT};
 use crate::auth::check_name;
 use crate::connection::Peer;
@@ -10,7 +10,7 @@ use crate::wire::close::Ending;
 use crate::wire::frame::{Message, printable};
 
 /// The longest part of a wrong name that an error text repeats, in bytes.
-const SHOWN_MAX: usize = 128;
+pub(super) const SHOWN_MAX: usize = 128;
 /// So many names are listed at the most.
 pub(super) const LISTED_MAX: usize = 1000;
 
@@ -131,7 +131,7 @@ impl Chat {
         }
         if desk.is_read(room, JSON) {
             self.line.clear();
-            server::message(&mut self.line, number, from, text, time);
+            Object::Message { sequence: number, from, text, time }.render(&mut self.line);
             desk.broadcast_encoded(room, JSON, except, Message::Text(&self.line));
         }
         number
@@ -144,7 +144,7 @@ impl Chat {
         let Some(name) = desk.data(peer).and_then(Member::name) else { return false };
         self.line.clear();
         if desk.encoding(receiver) == Some(JSON) {
-            server::direct(&mut self.line, name, text, desk.now().unix_ms);
+            Object::Direct { from: name, text, time: desk.now().unix_ms }.render(&mut self.line);
         } else {
             self.line.extend([name, " (private): ", text]);
         }
@@ -176,11 +176,12 @@ impl Chat {
         if desk.has_readers(room, JSON) {
             let time = desk.now().unix_ms;
             self.line.clear();
-            match event {
-                Event::Joined(name) => server::joined(&mut self.line, name, users, time),
-                Event::Left(name) => server::left(&mut self.line, name, users, time),
-                Event::Renamed { from, to } => server::renamed(&mut self.line, from, to, time),
-            }
+            let object = match event {
+                Event::Joined(name) => Object::Joined { name, users, time },
+                Event::Left(name) => Object::Left { name, users, time },
+                Event::Renamed { from, to } => Object::Renamed { from, to, time },
+            };
+            object.render(&mut self.line);
             desk.broadcast_encoded(room, JSON, except, Message::Text(&self.line));
         }
     }

@@ -1,12 +1,13 @@
 //! The JSON protocol, as `PROTOCOL.md` has it: what a client asks for is done in the room, and answered.
 
-use super::hall::NotNamed;
+use super::hall::{NotNamed, SHOWN_MAX};
+use super::protocol::Code;
 use super::protocol::client::{self, Request};
-use super::protocol::server::{self, Hello};
+use super::protocol::server::Object;
 use super::{Chat, Member};
 use crate::connection::Peer;
 use crate::engine::Desk;
-use crate::wire::frame::Message;
+use crate::wire::frame::{Message, printable};
 
 impl Chat {
     /// An object from somebody who speaks the JSON protocol.
@@ -14,9 +15,8 @@ impl Chat {
         let request = match client::parse(object) {
             Ok(request) => request,
             Err(error) => {
-                self.answer(desk, peer, |out| {
-                    server::error(out, error.code(), &error.text(), error.field(), error.id())
-                });
+                let client::Error { code, field, text, id } = &error;
+                self.answer(desk, peer, &Object::Error { code: *code, text, field: *field, id: id.as_deref() });
                 return;
             }
         };
@@ -24,7 +24,7 @@ impl Chat {
         match (request, is_named) {
             (Request::Ping { id }, _) => {
                 let time = desk.now().unix_ms;
-                self.answer(desk, peer, |out| server::pong(out, time, id.as_deref()));
+                self.answer(desk, peer, &Object::Pong { time, id: id.as_deref() });
             }
             (Request::Name { name, history }, false) => {
                 self.begin(desk, peer, name.trim(), None, Since::Newest(history))
@@ -34,28 +34,28 @@ impl Chat {
                 self.begin(desk, peer, name.trim(), former, Since::Number { epoch: &epoch, last });
             }
             (Request::Name { .. } | Request::Resume { .. }, true) => {
-                self.refuse(desk, peer, "already_named", "you have a name; use rename for another one", None);
+                self.refuse(desk, peer, Code::AlreadyNamed, "you have a name; use rename for another one", None);
             }
             (
                 Request::Say { id, .. } | Request::Direct { id, .. } | Request::Who { id } | Request::Rename { id, .. },
                 false,
             ) => {
-                self.refuse(desk, peer, "not_named", "send name or resume first", id.as_deref());
+                self.refuse(desk, peer, Code::NotNamed, "send name or resume first", id.as_deref());
             }
             (Request::Say { text, id }, true) => self.say_numbered(desk, peer, &text, id.as_deref()),
             (Request::Direct { to, text, id }, true) => {
                 if !self.say_to(desk, peer, &to, &text) {
-                    let text = format!("nobody here is called \"{to}\"");
-                    self.refuse(desk, peer, "no_such_user", &text, id.as_deref());
+                    let text = format!("nobody here is called \"{}\"", printable(&to, SHOWN_MAX));
+                    self.refuse(desk, peer, Code::NoSuchUser, &text, id.as_deref());
                 } else if let Some(id) = id {
-                    self.answer(desk, peer, |out| server::ack(out, &id, None, false));
+                    self.answer(desk, peer, &Object::Ack { id: &id, sequence: None, duplicate: false });
                 }
             }
             (Request::Who { id }, true) => self.tell_users(desk, peer, id.as_deref()),
             (Request::Rename { name, id }, true) => match self.rename(desk, peer, name.trim()) {
                 Ok(()) => {
                     if let Some(id) = id {
-                        self.answer(desk, peer, |out| server::ack(out, &id, None, false));
+                        self.answer(desk, peer, &Object::Ack { id: &id, sequence: None, duplicate: false });
                     }
                 }
                 Err(problem) => self.refuse(desk, peer, code_of(&problem), &problem.text(), id.as_deref()),
@@ -67,7 +67,7 @@ impl Chat {
 /// From where on somebody who begins wants to hear what was said.
 enum Since<'a> {
     /// So many of the newest messages.
-    Newest(u32),
+    Newest(u64),
     /// Everything behind this number, if the room is still the same.
     Number { epoch: &'a str, last: u64 },
 }
@@ -86,7 +86,7 @@ impl Chat {
         let newest = desk.number(room);
         let oldest = desk.oldest_kept(room);
         let (wanted, resumes) = match since {
-            Since::Newest(count) => (newest.saturating_sub(u64::from(count)), None),
+            Since::Newest(count) => (newest.saturating_sub(count), None),
             // A number that was never given is of another room of that name, whatever the epoch says.
             Since::Number { epoch: known, last } => {
                 let same = known == epoch && last <= newest;
@@ -94,7 +94,7 @@ impl Chat {
             }
         };
         let from = oldest.max(wanted + 1);
-        let hello = Hello {
+        let hello = Object::Hello {
             name,
             room: desk.room_name(room).unwrap_or_default(),
             users: self.names.count(room),
@@ -105,11 +105,11 @@ impl Chat {
             time: desk.now().unix_ms,
         };
         self.line.clear();
-        server::hello(&mut self.line, &hello);
+        hello.render(&mut self.line);
         desk.send(peer, Message::Text(&self.line));
         if let Some(same) = resumes {
             let whole = same && from == wanted + 1;
-            self.answer(desk, peer, |out| server::resumed(out, whole, from, newest));
+            self.answer(desk, peer, &Object::Resumed { whole, from, to: newest });
         }
         if from <= newest {
             desk.replay(peer, from - 1);
@@ -143,12 +143,12 @@ impl Chat {
         };
         let name: Box<str> = desk.data(peer).and_then(Member::name).unwrap_or_default().into();
         if let Some(number) = self.repeats.find(epoch, &name, id) {
-            self.answer(desk, peer, |out| server::ack(out, id, Some(number), true));
+            self.answer(desk, peer, &Object::Ack { id, sequence: Some(number), duplicate: true });
             return;
         }
         let number = self.say(desk, peer, text);
         self.repeats.note(epoch, &name, id, number, desk.now().time);
-        self.answer(desk, peer, |out| server::ack(out, id, Some(number), false));
+        self.answer(desk, peer, &Object::Ack { id, sequence: Some(number), duplicate: false });
     }
 
     fn tell_users(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, id: Option<&str>) {
@@ -156,27 +156,27 @@ impl Chat {
         let total = self.names.count(room);
         let mut line = std::mem::take(&mut self.line);
         line.clear();
-        server::users(&mut line, Self::names_in(desk, room), total, id);
+        Object::Users { users: &Self::names_in(desk, room).collect::<Vec<_>>(), total, id }.render(&mut line);
         desk.send(peer, Message::Text(&line));
         self.line = line;
     }
 
-    fn refuse(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, code: &str, text: &str, id: Option<&str>) {
-        self.answer(desk, peer, |out| server::error(out, code, text, None, id));
+    fn refuse(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, code: Code, text: &str, id: Option<&str>) {
+        self.answer(desk, peer, &Object::Error { code, text, field: None, id });
     }
 
-    fn answer(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, write: impl FnOnce(&mut String)) {
+    fn answer(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, object: &Object<'_>) {
         self.line.clear();
-        write(&mut self.line);
+        object.render(&mut self.line);
         desk.send(peer, Message::Text(&self.line));
     }
 }
 
-fn code_of(problem: &NotNamed) -> &'static str {
+fn code_of(problem: &NotNamed) -> Code {
     match problem {
-        NotNamed::Pinned(_) => "name_pinned",
-        NotNamed::Impossible(_) => "bad_name",
-        NotNamed::InUse(_) => "name_in_use",
+        NotNamed::Pinned(_) => Code::NamePinned,
+        NotNamed::Impossible(_) => Code::BadName,
+        NotNamed::InUse(_) => Code::NameInUse,
     }
 }
 

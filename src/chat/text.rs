@@ -1,11 +1,11 @@
 //! The text protocol: lines for people.
 
 use super::command::{self, Command};
-use super::hall::{LISTED_MAX, NotNamed};
+use super::hall::{LISTED_MAX, NotNamed, SHOWN_MAX};
 use super::{Chat, Member};
 use crate::connection::Peer;
 use crate::engine::Desk;
-use crate::wire::frame::Message;
+use crate::wire::frame::{Message, printable};
 
 impl Chat {
     /// A line from somebody who speaks the text protocol: a name first, then what it has to say, or a command.
@@ -21,12 +21,12 @@ impl Chat {
             }
             Ok(Command::Direct { to, text }) => {
                 if !self.say_to(desk, peer, &to, text) {
-                    reply(desk, peer, &format!("error: nobody here is called \"{to}\""));
+                    reply(desk, peer, &format!("error: nobody here is called \"{}\"", printable(&to, SHOWN_MAX)));
                 }
             }
             Ok(Command::Rename(wish)) => {
-                let renamed = self.rename(desk, peer, wish);
-                greet(desk, peer, wish, renamed);
+                let renamed = self.rename(desk, peer, wish.trim());
+                greet(desk, peer, wish.trim(), renamed);
             }
             Err(problem) => reply(desk, peer, &format!("error: {problem}")),
         }
