@@ -20,6 +20,7 @@ mod frame;
 mod meter;
 mod process;
 mod response;
+mod schema;
 mod token;
 mod wire;
 
@@ -31,6 +32,7 @@ pub(crate) use frame::{Frame, close_payload, opcode};
 pub(crate) use meter::Meter;
 pub(crate) use process::Process;
 pub(crate) use response::Response;
+pub(crate) use schema::{Schema, Side};
 pub(crate) use token::{Issuer, unix_now};
 pub(crate) use wire::Wire;
 
