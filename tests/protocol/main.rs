@@ -213,7 +213,7 @@ fn rendered(value: &Value) -> String {
         },
         "message" => Object::Message {
             sequence: number("sequence"),
-            from: text("from"),
+            from: value["from"].as_str(),
             text: text("text"),
             time: number("time"),
         },

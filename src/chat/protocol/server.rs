@@ -31,8 +31,9 @@ pub enum Object<'a> {
     Message {
         /// Its place in the room.
         sequence: u64,
-        /// Who.
-        from: &'a str,
+        /// Who; nobody for a word of the server itself.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        from: Option<&'a str>,
         /// What.
         text: &'a str,
         /// When.
@@ -171,7 +172,7 @@ mod tests {
                 r#"{"type":"hello","name":"yuan","room":"lobby","users":2,"epoch":"9f","last":41,"from":42,"session":"c2","time":1796812800000}"#,
             ),
             (
-                Object::Message { sequence: 43, from: name, text, time },
+                Object::Message { sequence: 43, from: Some(name), text, time },
                 r#"{"type":"message","sequence":43,"from":"yuan","text":"hi","time":1796812800000}"#,
             ),
             (
@@ -214,7 +215,7 @@ mod tests {
     #[test]
     fn every_character_survives() {
         let all: String = ('\0'..='\u{d7ff}').chain('\u{e000}'..='\u{ffff}').chain("🦀\u{10ffff}".chars()).collect();
-        let message = rendered(Object::Message { sequence: u64::MAX, from: &all, text: &all, time: 0 });
+        let message = rendered(Object::Message { sequence: u64::MAX, from: Some(&all), text: &all, time: 0 });
         assert!(!message.contains(|char: char| char < ' '), "a control character stands bare");
         let value: serde_json::Value = serde_json::from_str(&message).unwrap();
         assert_eq!(value["text"].as_str(), Some(all.as_str()));
@@ -227,7 +228,7 @@ mod tests {
         let mut out = String::from("before ");
         Object::Pong { time: 1, id: None }.render(&mut out);
         assert_eq!(out, r#"before {"type":"pong","time":1}"#);
-        let message = Object::Message { sequence: 1, from: "yuan", text: "x", time: 0 };
+        let message = Object::Message { sequence: 1, from: Some("yuan"), text: "x", time: 0 };
         out.reserve(1 << 10);
         let (place, capacity) = (out.as_ptr(), out.capacity());
         for _ in 0..10 {

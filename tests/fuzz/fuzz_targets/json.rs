@@ -27,7 +27,7 @@ fuzz_target!(|text: &str| {
     match &request {
         Request::Say { text, .. } => {
             assert_eq!(value["text"].as_str(), Some(&**text));
-            let object = Object::Message { sequence: 1, from: text, text, time: 0 };
+            let object = Object::Message { sequence: 1, from: Some(text), text, time: 0 };
             assert_eq!(rendered(&object)["text"].as_str(), Some(&**text));
         }
         Request::Direct { to, text, .. } => {
