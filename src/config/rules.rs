@@ -32,8 +32,6 @@ pub enum Rule {
     Unread(usize, usize),
     /// A room's log (first number, bytes) is shorter than twice `unread`.
     RoomLog(usize, usize),
-    /// The history of a room (first number, bytes) may take more than half of `unread`.
-    History(usize, usize),
 }
 
 impl Rule {
@@ -64,8 +62,6 @@ impl Rule {
         let (message, unread, room_log) = (limits.message, limits.unread, limits.room_log);
         claim(unread < message, Self::Unread(message, unread));
         claim(room_log < unread.saturating_mul(2), Self::RoomLog(room_log, unread));
-        let history = config.history.bytes;
-        claim(config.history.messages > 0 && history > unread / 2, Self::History(history, unread));
         broken
     }
 
@@ -84,7 +80,6 @@ impl Rule {
             }
             Self::Unread(..) => &[("limits", "unread"), ("limits", "message")],
             Self::RoomLog(..) => &[("limits", "room_log"), ("limits", "unread")],
-            Self::History(..) => &[("history", "bytes"), ("limits", "unread")],
         }
     }
 }
@@ -135,12 +130,6 @@ impl fmt::Display for Rule {
                 "[limits] room_log ({}) must be at least twice unread ({}); raise it or lower \
                  unread",
                 show_size(*room_log),
-                show_size(*unread)
-            ),
-            Self::History(bytes, unread) => write!(
-                f,
-                "[history] bytes ({}) must be at most half of [limits] unread ({}); lower it or raise unread",
-                show_size(*bytes),
                 show_size(*unread)
             ),
         }

@@ -106,7 +106,7 @@ settings! {
         /// Messages of a room that are kept. 0 keeps none: then nobody can resume.
         messages: u32 = 200, within(0, 1_000_000);
 
-        /// Bytes that they may take, for each room. At most half of limits.unread.
+        /// Bytes that they may take, for each room. Never more than a quarter of limits.room_log.
         bytes: usize = 64 * KIB, within(KIB, 64 * MIB);
 
         /// Age beyond which a message is forgotten; also how long an empty room remembers.

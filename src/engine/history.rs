@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::rooms::Rooms;
-use crate::config;
+use crate::config::{self, Limits};
 use crate::room::Encoding;
 use crate::room::log::{Log, Retention};
 use crate::time::Time;
@@ -22,12 +22,17 @@ pub(super) struct History {
 
 impl History {
     /// What the settings keep of the encoding that an application has for this.
-    pub(super) fn of(encoding: Option<Encoding>, settings: &config::History) -> Option<Self> {
-        let retention = Retention { messages: settings.messages, bytes: settings.bytes as u64, age: settings.age };
+    pub(super) fn of(encoding: Option<Encoding>, settings: &config::History, limits: &Limits) -> Option<Self> {
+        // Where the history alone filled the log, those who talk would be held back for ever.
+        let bytes = settings.bytes.min(limits.room_log / LOG_SHARE) as u64;
+        let retention = Retention { messages: settings.messages, bytes, age: settings.age };
         let encoding = encoding.filter(|_| settings.messages > 0)?;
         Some(Self { encoding, retention, empty_bytes: settings.empty_rooms as u64 })
     }
 }
+
+/// The history takes at most this part of what a room's log may take.
+const LOG_SHARE: usize = 4;
 
 /// The rooms in which nobody is.
 #[derive(Debug, Default)]

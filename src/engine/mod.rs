@@ -99,7 +99,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
     pub fn new(application: A, gate: Gate, settings: Settings, seed: u64) -> Self {
         let limits = &settings.limits;
         let mut random = fastrand::Rng::with_seed(seed);
-        let history = History::of(A::HISTORY, &settings.history);
+        let history = History::of(A::HISTORY, &settings.history, limits);
         Self {
             pool: InboundPool::new(message_limits(limits)),
             buffer: vec![0; limits.turn_read],

@@ -38,9 +38,10 @@ impl<S: Stream, A: Application> Engine<S, A> {
             // What was within another rate says nothing about how many may come now.
             self.hub.forget_rates();
         }
+        let history = History::of(A::HISTORY, &settings.history, &settings.limits);
+        self.hub.rooms.set_history(history, now.time);
         self.hub.limits = settings.limits;
         self.hub.heartbeat = settings.heartbeat;
-        self.hub.rooms.set_history(History::of(A::HISTORY, &settings.history), now.time);
         self.shutdown = settings.shutdown;
         self.gate = gate;
         // Whoever comes from now on comes under the new settings, also into a place that is further up.
