@@ -26,6 +26,7 @@ mod text;
 
 use hall::Event;
 use names::Names;
+use page::Page;
 use repeats::Repeats;
 
 /// What those read who speak the text protocol.
@@ -44,6 +45,7 @@ pub struct Chat {
     announce_text: bool,
     announce_users: usize,
     names: Names,
+    page: Page,
     repeats: Repeats,
     sessions: SessionKey,
     /// The line that is being put together; kept for its memory.
@@ -89,6 +91,7 @@ impl Chat {
             announce_text: settings.announce_text,
             announce_users: settings.announce_users as usize,
             names: Names::default(),
+            page: Page::new(),
             repeats: Repeats::new(history.messages as usize, history.age),
             sessions,
             line: String::new(),
@@ -127,7 +130,7 @@ impl Application for Chat {
     }
 
     fn page(&self, request: &Request<'_>) -> Option<Response> {
-        page::find(request.path())
+        (request.path() == "/").then(|| self.page.answer(request))
     }
 
     fn opened(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, arrival: Arrival) {

@@ -1,6 +1,6 @@
 //! The way in: from the first byte of a request head to a WebSocket, or to the answer that says why not.
 
-use super::gate::Token;
+use super::gate::{Gate, Token};
 use super::{Application, Engine};
 use crate::connection::Peer;
 use crate::connection::phase::{PartialHead, Phase, Wish};
@@ -9,6 +9,9 @@ use crate::wire::close::Ending;
 use crate::wire::request::{HeadLimits, Parsed, Request, parse_from};
 use crate::wire::response::{Refusal, Response, Status, switching_protocols};
 use crate::wire::upgrade::{Kind, Upgrade, accept_key, classify, select_protocol};
+
+/// Something, or the answer that says why not, with a text for the log where that is another one.
+type Judgement<T> = Result<T, (Refusal, Option<String>)>;
 
 /// What becomes of a whole request.
 enum Verdict<D> {
@@ -56,14 +59,10 @@ impl<S: Stream, A: Application> Engine<S, A> {
 
     fn receive_request(&mut self, peer: Peer, request: &Request<'_>, rest: &[u8]) {
         let verdict = match classify(request) {
-            Ok(Kind::Upgrade(upgrade)) => self.judge_upgrade(request, &upgrade).map_err(|(refusal, detail)| {
-                let detail = detail.unwrap_or_else(|| refusal.text().to_owned());
-                (refusal, detail)
-            }),
-            Ok(Kind::Plain) => {
-                self.judge_plain(request).map_err(|refusal| (refusal.clone(), refusal.text().to_owned()))
-            }
-            Err(refusal) => Err((refusal.clone(), refusal.text().to_owned())),
+            Ok(Kind::Upgrade(upgrade)) => self.judge_upgrade(request, &upgrade),
+            Ok(Kind::Plain) if self.is_question(request) => self.judge_question(request),
+            Ok(Kind::Plain) => self.judge_plain(request).map_err(|refusal| (refusal, None)),
+            Err(refusal) => Err((refusal, None)),
         };
         match verdict {
             Ok(Verdict::Upgrade { wish, token, data, accept }) => {
@@ -77,33 +76,54 @@ impl<S: Stream, A: Application> Engine<S, A> {
             }
             Err((refusal, detail)) => {
                 let head_only = request.method() == "HEAD";
+                let detail = detail.unwrap_or_else(|| refusal.text().to_owned());
                 self.hub.refuse(peer, &refusal, head_only, detail);
             }
         }
     }
 
-    fn judge_upgrade(
-        &mut self,
-        request: &Request<'_>,
-        upgrade: &Upgrade<'_>,
-    ) -> Result<Verdict<A::Data>, (Refusal, Option<String>)> {
+    fn judge_upgrade(&mut self, request: &Request<'_>, upgrade: &Upgrade<'_>) -> Judgement<Verdict<A::Data>> {
+        let (room, token) = self.judge_entry(request, upgrade.origin, upgrade.host)?;
+        let data = self.application.admit(request, &room).map_err(|refusal| (refusal, None))?;
+        let protocol = select_protocol(&upgrade.protocols, A::PROTOCOLS);
+        let wish = Wish { room: room.into(), protocol };
+        Ok(Verdict::Upgrade { wish, token, data, accept: accept_key(upgrade.key) })
+    }
+
+    /// A program in a browser is not told why its WebSocket was refused. It may ask, with `OPTIONS`, where a room is.
+    fn is_question(&self, request: &Request<'_>) -> bool {
+        let is_nowhere = |refusal: Refusal| refusal.status() == Status::NotFound;
+        request.method() == "OPTIONS" && !self.application.room_for(request.path()).is_err_and(is_nowhere)
+    }
+
+    /// The answer is what an upgrade would get. A token that may still come as the first message counts as missing.
+    fn judge_question(&mut self, request: &Request<'_>) -> Judgement<Verdict<A::Data>> {
+        let plain = |refusal| (refusal, None);
+        let origin = request.single("Origin").map_err(plain)?;
+        let (_, token) = self.judge_entry(request, origin, request.host().unwrap_or_default())?;
+        if let Token::ToCome = token {
+            return Err(plain(Gate::token_needed()));
+        }
+        let response = Response::line(Status::Ok, "a WebSocket would be welcome here");
+        Ok(Verdict::Answer { response, detail: request.path().to_owned() })
+    }
+
+    /// Which room it is, and whether this request is let in there.
+    fn judge_entry(&mut self, request: &Request<'_>, origin: Option<&str>, host: &str) -> Judgement<(String, Token)> {
         if self.drain.is_some() {
             let refusal = self.try_later(Status::ServiceUnavailable, &Ending::ShuttingDown.reason());
             return Err((refusal, None));
         }
         let plain = |refusal| (refusal, None);
         let room = self.application.room_for(request.path()).map_err(plain)?;
-        self.gate.check_origin(upgrade).map_err(|(refusal, detail)| (refusal, Some(detail)))?;
+        self.gate.check_origin(origin, host).map_err(|(refusal, detail)| (refusal, Some(detail)))?;
         let token = self.gate.check_request(request, &room, self.hub.now).map_err(plain)?;
         if let Some((full, key)) = self.hub.no_seat(&room, None) {
             let text = full.reason();
             let refusal = self.try_later(Status::ServiceUnavailable, &text).because(key);
             return Err((refusal, Some(format!("{text} (limits.{key})"))));
         }
-        let data = self.application.admit(request, &room).map_err(plain)?;
-        let protocol = select_protocol(&upgrade.protocols, A::PROTOCOLS);
-        let wish = Wish { room: room.into(), protocol };
-        Ok(Verdict::Upgrade { wish, token, data, accept: accept_key(upgrade.key) })
+        Ok((room, token))
     }
 
     fn judge_plain(&self, request: &Request<'_>) -> Result<Verdict<A::Data>, Refusal> {

@@ -7,7 +7,6 @@ use crate::wire::credential::{TokenSources, credentials};
 use crate::wire::origin;
 use crate::wire::request::Request;
 use crate::wire::response::{Refusal, Status};
-use crate::wire::upgrade::Upgrade;
 
 /// The rules at the door.
 #[derive(Debug)]
@@ -50,11 +49,16 @@ impl Gate {
 
     /// Is the web page that opens this connection allowed to? Browsers do not ask before they connect, so this is all
     /// that stands between a foreign page and a user's cookies.
-    pub(super) fn check_origin(&self, upgrade: &Upgrade<'_>) -> Result<(), (Refusal, String)> {
-        origin::check(upgrade.origin, upgrade.host, &self.allowed_origins).map_err(|detail| {
+    pub(super) fn check_origin(&self, origin: Option<&str>, host: &str) -> Result<(), (Refusal, String)> {
+        origin::check(origin, host, &self.allowed_origins).map_err(|detail| {
             let refusal = Refusal::new(Status::Forbidden, "this origin is not allowed");
             (refusal.because("origin"), detail)
         })
+    }
+
+    /// The refusal of a request that carries no token.
+    pub(super) fn token_needed() -> Refusal {
+        Refusal::new(Status::Unauthorized, "a token is needed: send Authorization: Bearer TOKEN")
     }
 
     pub(super) fn check_request(&self, request: &Request<'_>, room: &str, now: Now) -> Result<Token, Refusal> {
@@ -66,7 +70,7 @@ impl Gate {
             if self.first_message {
                 return Ok(Token::ToCome);
             }
-            return Err(Refusal::new(Status::Unauthorized, "a token is needed: send Authorization: Bearer TOKEN"));
+            return Err(Self::token_needed());
         };
         let identity = self
             .auth

@@ -12,6 +12,8 @@ use std::num::NonZeroU32;
 pub enum Status {
     /// 200
     Ok,
+    /// 304: the client's copy is still good.
+    NotModified,
     /// 400: the head is malformed, or its headers contradict each other.
     BadRequest,
     /// 401: the request carries a bad token, or none where one is needed.
@@ -56,7 +58,7 @@ impl Status {
     /// Why a request is refused with this status, in a word, if nothing more is known.
     fn usual_cause(self) -> &'static str {
         match self {
-            Self::Ok => "none",
+            Self::Ok | Self::NotModified => "none",
             Self::BadRequest => "bad_request",
             Self::Unauthorized => "token",
             Self::Forbidden => "room",
@@ -75,6 +77,7 @@ impl Status {
     fn parts(self) -> (u16, &'static str) {
         match self {
             Self::Ok => (200, "OK"),
+            Self::NotModified => (304, "Not Modified"),
             Self::BadRequest => (400, "Bad Request"),
             Self::Unauthorized => (401, "Unauthorized"),
             Self::Forbidden => (403, "Forbidden"),
@@ -130,6 +133,13 @@ impl Response {
         Self { status, headers, body: body.into() }
     }
 
+    /// The answer to a conditional request whose copy is still good. It has no body, and no length or type of one.
+    pub fn not_modified() -> Self {
+        let mut response = Self::page(Status::NotModified, "", Vec::new());
+        response.headers.retain(|(name, _)| *name != "Content-Type");
+        response
+    }
+
     /// Adds a header, or replaces the one of that name; `Content-Length` is not for the caller to set.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
@@ -164,7 +174,10 @@ impl Response {
     /// The answer to a `HEAD` request: the length is told, the body left out (RFC 9110 section 9.3.2).
     pub fn render_head(&self) -> Vec<u8> {
         let mut bytes = format!("HTTP/1.1 {}\r\n", self.status).into_bytes();
-        push_header(&mut bytes, "Content-Length", &self.body.len().to_string());
+        // A 304 has no body, and a length in it would have to be that of the body left out (RFC 9110 section 8.6).
+        if self.status != Status::NotModified {
+            push_header(&mut bytes, "Content-Length", &self.body.len().to_string());
+        }
         for (name, value) in &self.headers {
             push_header(&mut bytes, name, value);
         }
