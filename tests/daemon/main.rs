@@ -14,6 +14,9 @@
 //! | `names.rs` | the first message: a name, taken, wrong or missing |
 //! | `rooms.rs` | paths to rooms, and walls between them |
 //! | `broadcast.rs` | who hears what, and in which order; binary messages |
+//! | `commands.rs` | the commands of the text protocol |
+//! | `json.rs` | the JSON protocol: every type, field and error |
+//! | `resume.rs` | coming back after a broken connection |
 //! | `slow_reader.rs` | peers that do not read, and that nobody else notices them |
 //! | `ping.rs` | the heartbeat |
 //! | `listen.rs` | where it listens: Unix sockets, several daemons on one port |
@@ -34,6 +37,7 @@
 
 mod broadcast;
 mod cli;
+mod commands;
 mod config;
 mod descriptors;
 mod floods;
@@ -41,6 +45,7 @@ mod frames;
 mod grants;
 mod handshake;
 mod health;
+mod json;
 mod limits;
 mod listen;
 mod log;
@@ -49,6 +54,7 @@ mod origin;
 mod page;
 mod ping;
 mod reload;
+mod resume;
 mod rooms;
 mod shutdown;
 mod slow_reader;

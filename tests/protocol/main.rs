@@ -24,7 +24,7 @@ fn what_clients_say_in_the_document_is_understood() {
             Ok(request) => assert_eq!(kind_of(&request), kind, "{message}"),
             // The one that shows what an error looks like.
             Err(error) => {
-                assert_eq!((error.code, error.field), (Code::MissingField, Some("text")), "{message}: {error}")
+                assert_eq!((error.code, error.field), (Code::MissingField, Some("text")), "{message}: {error}");
             }
         }
     }

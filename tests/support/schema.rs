@@ -44,7 +44,11 @@ impl Schema {
     /// The types of one side, in the order of the schema.
     pub(crate) fn types(&self, side: Side) -> Vec<String> {
         let branches = self.definition(side.name())["oneOf"].as_array().cloned().unwrap_or_default();
-        branches.iter().map(|branch| self.resolve(branch)["properties"]["type"]["const"].clone()).map(text).collect()
+        branches
+            .iter()
+            .map(|branch| self.resolve(branch)["properties"]["type"]["const"].clone())
+            .map(|kind| text(&kind))
+            .collect()
     }
 
     /// The fields of a type, without `type` itself.
@@ -183,7 +187,7 @@ fn number(value: &Value) -> u64 {
     value.as_u64().expect("a bound is a whole number")
 }
 
-fn text(value: Value) -> String {
+fn text(value: &Value) -> String {
     value.as_str().expect("a type is a text").to_owned()
 }
 
