@@ -18,6 +18,7 @@ mod descriptors;
 mod journal;
 mod listener;
 mod listeners;
+mod manager;
 mod reload;
 mod signals;
 mod socket;
@@ -31,6 +32,7 @@ use clock::Clock;
 use journal::Warnings;
 use listener::SocketOptions;
 use listeners::Listeners;
+use manager::Manager;
 use signals::{Event, Signals};
 use socket::Socket;
 
@@ -58,6 +60,7 @@ pub struct Server<A: Application> {
     config: Config,
     signals: Signals,
     reload_wanted: bool,
+    manager: Manager,
     /// How many times we were asked to end; requests that come together are one.
     terminations_seen: u32,
     warnings: Warnings,
@@ -105,6 +108,7 @@ impl<A: Application> Server<A> {
             config: config.clone(),
             signals,
             reload_wanted: false,
+            manager: Manager::from_environment(),
             terminations_seen: 0,
             warnings: Warnings::default(),
             departures: Vec::new(),
@@ -130,6 +134,7 @@ impl<A: Application> Server<A> {
     /// # Errors
     /// As [`Server::run`].
     pub fn run_reloading(&mut self, load: &mut Load<'_>) -> io::Result<()> {
+        self.manager.ready(self.engine.connections(), self.now.time);
         while self.goes_on() {
             self.turn()?;
             if std::mem::take(&mut self.reload_wanted) {
@@ -191,7 +196,8 @@ impl<A: Application> Server<A> {
         if self.engine.is_busy() || (self.engine.has_room() && self.listeners.can_accept()) {
             return Some(Duration::ZERO);
         }
-        let wake = self.engine.next_wake().into_iter().chain(self.listeners.resume_at()).min()?;
+        let wakes = [self.listeners.resume_at(), self.manager.next_wake(self.engine.connections())];
+        let wake = self.engine.next_wake().into_iter().chain(wakes.into_iter().flatten()).min()?;
         // The turn that just ended took a little of this time; that is how late a deadline may be.
         Some(wake.since(self.now.time).min(WAIT_MAX))
     }
@@ -212,6 +218,7 @@ impl<A: Application> Server<A> {
             journal::log_departure(&departure);
         }
         self.warnings.look_at(self.engine.counters(), now.time);
+        self.manager.turn(self.engine.connections(), now.time);
         #[cfg(debug_assertions)]
         self.engine.check_invariants();
     }
@@ -220,6 +227,7 @@ impl<A: Application> Server<A> {
     fn stop_accepting(&mut self, now: Now) {
         if !self.listeners.is_empty() {
             log::info!("shutting down: {} connections", self.engine.connections());
+            self.manager.stopping(self.config.shutdown.timeout);
         }
         self.engine.begin_shutdown(Ending::ShuttingDown, now);
         self.listeners.close(&mut self.engine, self.poll.registry(), now);

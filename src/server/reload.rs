@@ -29,10 +29,13 @@ impl<A: Application> Server<A> {
             log::info!("SIGHUP while shutting down: nothing is read anew");
             return;
         }
-        if let Err(problems) = load().and_then(|fresh| self.adopt(fresh)) {
-            for problem in problems {
-                log::error!("{problem}");
-            }
+        self.manager.reloading();
+        let outcome = load().and_then(|fresh| self.adopt(fresh));
+        self.manager.reloaded(outcome.is_ok(), self.engine.connections(), self.now.time);
+        for problem in outcome.as_ref().err().into_iter().flatten() {
+            log::error!("{problem}");
+        }
+        if outcome.is_err() {
             log::error!("nothing was reloaded: everything stays as it was");
         }
     }

@@ -21,6 +21,7 @@
 //! | `floods.rs` | more than the limits allow, and that those who are in are served |
 //! | `descriptors.rs` | running out of file descriptors; many comings and goings leave nothing behind |
 //! | `reload.rs` | SIGHUP: what is read anew, and what a mistake in it does |
+//! | `systemd.rs` | what a service manager is told |
 //! | `shutdown.rs` | SIGTERM, SIGINT, a second signal, and what everybody is told |
 //! | `config.rs` | file, environment and flags; how mistakes are reported |
 //! | `cli.rs` | subcommands, exit codes, what is printed at the start |
@@ -54,5 +55,6 @@ mod shutdown;
 mod slow_reader;
 #[path = "../support/mod.rs"]
 mod support;
+mod systemd;
 mod token;
 mod websocat;
