@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use hollerd::auth::Auth;
 use hollerd::chat::Chat;
 use hollerd::cli::{Cli, Command, Serve};
-use hollerd::config::{self, Config, LogTime, Overrides};
+use hollerd::config::{self, Config, Overrides};
 use hollerd::engine::Gate;
-use hollerd::server::{Fresh, Server, level_filter};
+use hollerd::server::{Fresh, Server};
 
 use door::Doorkeeper;
 use files::Files;
@@ -17,6 +17,7 @@ use files::Files;
 mod door;
 mod files;
 mod greeting;
+mod logger;
 mod token;
 
 /// One line for standard error per thing that is wrong.
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(problems) => {
             for problem in problems {
-                eprintln!("hollerd: {problem}");
+                eprintln!("{}hollerd: {problem}", logger::error_prefix());
             }
             ExitCode::FAILURE
         }
@@ -57,7 +58,7 @@ fn run(command: Command) -> Result<(), Problems> {
 
 fn run_server(serve: &Serve) -> Result<(), Problems> {
     let config = load(serve.config.as_deref(), &serve.overrides)?;
-    start_log(&config)?;
+    logger::start(&config.log)?;
     let mut doorkeeper = Doorkeeper::default();
     let gate = gate(&config, doorkeeper.open(&config.auth, Files::First)?);
     let mut server = Server::bind(&config, gate, Chat::new(&config.chat)).map_err(one)?;
@@ -104,31 +105,6 @@ fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Config, Problems> 
         std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
     let file = text.as_ref().map(|(path, text)| (*path, text.as_str()));
     Config::load(file, environment, overrides).map_err(|errors| errors.iter().map(ToString::to_string).collect())
-}
-
-fn start_log(config: &Config) -> Result<(), Problems> {
-    // systemd sets this when standard error goes to the journal, which stamps every line itself.
-    let stamped = std::env::var_os("JOURNAL_STREAM").is_some();
-    let with_time = match config.log.time {
-        LogTime::Always => true,
-        LogTime::Never => false,
-        LogTime::Auto => !stamped,
-    };
-    let mut lines = simplelog::ConfigBuilder::new();
-    lines
-        .set_time_level(if with_time { log::LevelFilter::Error } else { log::LevelFilter::Off })
-        .set_time_format_custom(time::macros::format_description!(
-            "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
-        ))
-        .set_thread_level(log::LevelFilter::Off)
-        .set_location_level(log::LevelFilter::Off)
-        .set_target_level(log::LevelFilter::Off)
-        // The frame decoder would log what people say to each other.
-        .add_filter_allow_str("hollerd");
-    simplelog::WriteLogger::init(log::LevelFilter::Trace, lines.build(), std::io::stderr()).map_err(one)?;
-    // The level is not the logger's, because a reload can change it.
-    log::set_max_level(level_filter(config.log.level));
-    Ok(())
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]

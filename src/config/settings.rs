@@ -55,12 +55,13 @@ settings! {
         /// everybody in who can reach the port.
         mode: AuthMode = AuthMode::Jwt, any();
 
-        /// Files with the keys that verify tokens: a shared secret or a public key in PEM. Several
-        /// let you change keys without a gap. Empty means a random secret that ends with this run.
+        /// Files with keys that verify tokens: a shared secret or a public key in PEM. Several let
+        /// you change keys without a gap. "credential:NAME" is what systemd's LoadCredential=NAME
+        /// hands over. Empty means a random secret that ends with this run.
         jwt_keys: Vec<PathBuf> = Vec::new(), any();
 
-        /// File with one access key per line, hashed, as printed by "hollerd token key". Needed
-        /// with mode = "keys"; empty otherwise.
+        /// File, or "credential:NAME", with one access key per line, hashed, as printed by
+        /// "hollerd token key". Needed with mode = "keys"; empty otherwise.
         keys_file: Option<PathBuf> = None, any();
 
         /// Longest token that is looked at at all, in bytes. Signatures are checked only below it.

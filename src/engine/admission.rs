@@ -5,7 +5,6 @@ use super::{Application, Engine};
 use crate::connection::Peer;
 use crate::connection::phase::{PartialHead, Phase, Wish};
 use crate::connection::stream::Stream;
-use crate::wire::close::Ending;
 use crate::wire::request::{HeadLimits, Parsed, Request, parse_from};
 use crate::wire::response::{Refusal, Response, Status, switching_protocols};
 use crate::wire::upgrade::{Kind, Upgrade, accept_key, classify, select_protocol};
@@ -87,8 +86,9 @@ impl<S: Stream, A: Application> Engine<S, A> {
         request: &Request<'_>,
         upgrade: &Upgrade<'_>,
     ) -> Result<Verdict<A::Data>, (Refusal, Option<String>)> {
-        if self.drain.is_some() {
-            let refusal = self.try_later(Status::ServiceUnavailable, &Ending::ShuttingDown.reason());
+        if let Some(drain) = &self.drain {
+            let text = drain.ending.reason().into_owned();
+            let refusal = self.try_later(Status::ServiceUnavailable, &text);
             return Err((refusal, None));
         }
         let plain = |refusal| (refusal, None);

@@ -12,6 +12,7 @@ use mio::net::{TcpListener, UnixListener};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, SockRef, TcpKeepalive, Type};
 
+use super::inherited::{self, Inherited};
 use super::socket::Socket;
 use super::socket_file::SocketFile;
 use crate::config::{Config, ListenAddress};
@@ -81,8 +82,8 @@ pub(super) struct Listener {
 #[derive(Debug)]
 enum Listening {
     Tcp(TcpListener),
-    /// With its file, which goes when the listener goes.
-    Unix(UnixListener, #[expect(dead_code, reason = "it is there to be dropped")] SocketFile),
+    /// With its file, if it is ours: then it goes when the listener goes.
+    Unix(UnixListener, #[expect(dead_code, reason = "it is there to be dropped")] Option<SocketFile>),
 }
 
 /// What an attempt to accept came to.
@@ -104,10 +105,22 @@ impl Listener {
             ListenAddress::Tcp(address) => Self::open_tcp(*address, options),
             ListenAddress::Unix(path) => {
                 let (socket, file) = SocketFile::listen(path, options.unix_mode, BACKLOG)?;
-                let socket = Listening::Unix(UnixListener::from_std(socket.into()), file);
+                let socket = Listening::Unix(UnixListener::from_std(socket.into()), Some(file));
                 Ok(Self { socket, address: address.clone(), send_buffer: options.send_buffer, waiting: true })
             }
         }
+    }
+
+    /// A socket that listens already.
+    pub(super) fn adopt(inherited: Inherited, options: SocketOptions) -> io::Result<Self> {
+        let Inherited { socket, address } = inherited;
+        let socket = match socket {
+            inherited::Socket::Tcp(socket) => Listening::Tcp(socket),
+            inherited::Socket::Unix(socket) => Listening::Unix(socket, None),
+        };
+        let mut listener = Self { socket, address, send_buffer: 0, waiting: true };
+        listener.set_options(options)?;
+        Ok(listener)
     }
 
     fn open_tcp(address: SocketAddr, options: SocketOptions) -> io::Result<Self> {

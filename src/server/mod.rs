@@ -15,6 +15,7 @@ use crate::wire::close::Ending;
 
 mod clock;
 mod descriptors;
+mod inherited;
 mod journal;
 mod listener;
 mod listeners;
@@ -25,6 +26,7 @@ mod socket;
 mod socket_file;
 
 pub use clock::unix_now;
+pub use inherited::WrongDescriptor;
 pub use journal::level_filter;
 pub use reload::{Fresh, Load};
 
@@ -72,6 +74,8 @@ pub struct Server<A: Application> {
 pub enum StartError {
     /// This address cannot be listened on.
     Listen(ListenAddress, io::Error),
+    /// A service manager has handed over something that cannot be listened on.
+    Inherited(WrongDescriptor),
     /// No address to listen on was given.
     NoListener,
     /// The open-file limit does not allow so many connections.
@@ -86,7 +90,8 @@ pub enum StartError {
 }
 
 impl<A: Application> Server<A> {
-    /// Opens the listeners of `config`. From here on clients can connect; they are served once [`Server::run`] runs.
+    /// Opens the listeners of `config`, or takes those that a service manager has opened (`LISTEN_FDS`); then `listen` is not
+    /// looked at. From here on clients can connect; they are served once [`Server::run`] runs.
     ///
     /// # Errors
     /// See [`StartError`].
@@ -95,7 +100,8 @@ impl<A: Application> Server<A> {
         let poll = Poll::new().map_err(StartError::System)?;
         let signals = Signals::register(poll.registry(), SIGNALS).map_err(StartError::System)?;
         let options = SocketOptions::new(config);
-        let listeners = Listeners::open(&config.listen, options, poll.registry(), FIRST_OWN_TOKEN)?;
+        let inherited = inherited::take()?;
+        let listeners = Listeners::open(&config.listen, inherited, options, poll.registry(), FIRST_OWN_TOKEN)?;
         let settings = Settings { limits, heartbeat: config.heartbeat.clone(), shutdown: config.shutdown.clone() };
         let clock = Clock::start();
         Ok(Self {
@@ -229,7 +235,9 @@ impl<A: Application> Server<A> {
             log::info!("shutting down: {} connections", self.engine.connections());
             self.manager.stopping(self.config.shutdown.timeout);
         }
-        self.engine.begin_shutdown(Ending::ShuttingDown, now);
+        // Sockets that stay are served by the next process: it is a restart, as far as we can know.
+        let ending = if self.listeners.are_inherited() { Ending::Restarting } else { Ending::ShuttingDown };
+        self.engine.begin_shutdown(ending, now);
         self.listeners.close(&mut self.engine, self.poll.registry(), now);
     }
 
@@ -257,6 +265,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            Self::Inherited(wrong) => write!(f, "{wrong}"),
             Self::NoListener => write!(f, "there is no address to listen on: set listen = [\"127.0.0.1:8080\"]"),
             Self::TooFewFiles { wanted, files } => write!(
                 f,

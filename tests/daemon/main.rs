@@ -22,6 +22,7 @@
 //! | `descriptors.rs` | running out of file descriptors; many comings and goings leave nothing behind |
 //! | `reload.rs` | SIGHUP: what is read anew, and what a mistake in it does |
 //! | `systemd.rs` | what a service manager is told |
+//! | `socket_activation.rs` | sockets that somebody else has opened, and keeps |
 //! | `shutdown.rs` | SIGTERM, SIGINT, a second signal, and what everybody is told |
 //! | `config.rs` | file, environment and flags; how mistakes are reported |
 //! | `cli.rs` | subcommands, exit codes, what is printed at the start |
@@ -53,6 +54,7 @@ mod reload;
 mod rooms;
 mod shutdown;
 mod slow_reader;
+mod socket_activation;
 #[path = "../support/mod.rs"]
 mod support;
 mod systemd;

@@ -1,12 +1,13 @@
-//! What a service manager is told, by a manager made for the test: a datagram socket that the daemon is pointed to.
+//! What a service manager and its journal are told, by a manager made for the test: a datagram socket that the daemon is pointed to.
 
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::PathBuf;
+use std::process::Command;
 
 use rustix::process::Signal;
 
-use crate::support::{Daemon, PATIENCE, TempFile};
+use crate::support::{Daemon, PATIENCE, Process, TempFile};
 
 /// A service manager.
 struct Manager {
@@ -116,4 +117,56 @@ fn a_manager_that_is_not_there_is_no_reason_not_to_serve() {
         daemon.enter("/ws", "yuan");
         daemon.await_log(&format!("NOTIFY_SOCKET={address} cannot be used"));
     }
+}
+
+/// A daemon whose standard error is what `JOURNAL_STREAM` says it is.
+fn start_in_journal(args: &[&str]) -> Process {
+    let mut command = Command::new("sh");
+    let script = "JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/2) exec \"$0\" \"$@\"";
+    command.args(["-c", script, env!("CARGO_BIN_EXE_hollerd"), "--listen", "127.0.0.1:0"]).args(args);
+    Process::spawn(&mut command)
+}
+
+#[test]
+fn the_journal_gets_priorities_and_no_time() {
+    let mut daemon = start_in_journal(&["--auth", "none"]);
+    daemon.await_stdout(PATIENCE, |text| text.contains(" listening on ").then_some(())).expect("it listens");
+    daemon.signal(Signal::HUP);
+    daemon.await_stderr(PATIENCE, |text| text.contains("<6>reloaded: ").then_some(())).expect("a line at info");
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.wait(PATIENCE).code(), Some(0));
+    for line in daemon.stderr().lines() {
+        assert!(line.starts_with("<6>") && !line.contains("[INFO]"), "{line}");
+    }
+    let mut failed = start_in_journal(&["-c", "no/such/file.toml"]);
+    assert_eq!(failed.wait(PATIENCE).code(), Some(1));
+    assert!(failed.stderr().starts_with("<3>hollerd: no/such/file.toml: "), "{}", failed.stderr());
+    let mut plain =
+        start_in_journal(&["--auth", "none", "-c", TempFile::new("toml", "[log]\ntime = \"always\"\n").name()]);
+    plain.signal(Signal::TERM);
+    plain.wait(PATIENCE);
+    assert!(!plain.stderr().contains("<6>"), "who wants the time gets the time: {}", plain.stderr());
+}
+
+#[test]
+fn keys_can_be_credentials() {
+    let secret = TempFile::new("secret", "a secret that is long enough for HS256, at least 32 bytes");
+    let (directory, name) = secret.name().rsplit_once('/').expect("a path with a folder");
+    let config = format!("[auth]\njwt_keys = [\"credential:{name}\"]\n");
+    Daemon::start_with(&config, &[("CREDENTIALS_DIRECTORY", directory)], &[]);
+    let failed = Daemon::run(&config, &[], &["check"]);
+    assert_eq!(failed.code, Some(1));
+    assert!(failed.stderr.contains(&format!("LoadCredential={name}:FILE")), "{failed:?}");
+}
+
+#[test]
+#[ignore = "needs systemd-analyze"]
+fn the_unit_is_as_locked_in_as_it_says() {
+    let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/dist/systemd/hollerd.service");
+    // The threshold is ten times the exposure.
+    let judged = Command::new("systemd-analyze")
+        .args(["security", "--no-pager", "--offline=true", "--threshold=15", unit])
+        .output()
+        .expect("systemd-analyze");
+    assert!(judged.status.success(), "{}", String::from_utf8_lossy(&judged.stdout));
 }
