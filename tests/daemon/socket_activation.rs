@@ -85,9 +85,13 @@ fn nobody_is_refused_during_a_restart() {
     let mut old = start(vec![copy()], "web", &[]);
     await_listening(&old, 1);
     let mut yuan = enter(address, "yuan");
-    old.signal(Signal::TERM);
-    assert_eq!(yuan.expect_close(1012), "server is restarting");
+    // Those who are in the queue when the signal comes are left there.
+    old.signal(Signal::STOP);
     let mut between: Vec<Client> = (0..20).map(|_| Client::connect(address)).collect();
+    old.signal(Signal::TERM);
+    old.signal(Signal::CONT);
+    assert_eq!(yuan.expect_close(1012), "server is restarting");
+    between.extend((0..20).map(|_| Client::connect(address)));
     drop(yuan);
     assert_eq!(old.wait(PATIENCE).code(), Some(0));
     between.extend((0..20).map(|_| Client::connect(address)));
