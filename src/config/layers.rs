@@ -300,6 +300,8 @@ mod tests {
             "[auth] keys_file" => "\"keys\"",
             "[auth] token_max" => "\"2KiB\"",
             "[auth] cookie" => "\"door\"",
+            "[proxy] trusted" => "[\"10.0.0.0/8\", \"unix\"]",
+            "[proxy] header" => "\"forwarded\"",
             "[chat] default_room" => "\"hall\"",
             "[chat] binary" => "\"relay\"",
             "[limits] unread" => "\"512KiB\"",

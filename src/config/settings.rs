@@ -10,9 +10,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::bounds::{any, within, zero_or};
-use super::choice::{AuthMode, BinaryPolicy, LogLevel, LogTime};
+use super::choice::{AuthMode, BinaryPolicy, ForwardedHeader, LogLevel, LogTime};
 use super::listen::{FileMode, ListenAddress};
 use super::table::settings;
+use crate::wire::network::Network;
 
 settings! {
     /// Every setting of the daemon. `Config::default()` is what runs without a configuration file.
@@ -36,6 +37,18 @@ settings! {
         /// Permissions of the file of a Unix socket: who may connect. Its group is that of the
         /// daemon.
         unix_mode: FileMode = FileMode::new(0o660), any();
+    }
+
+    /// Proxies in front, and how they say who the client is. Its address is then what limits by
+    /// address count, and what the log shows.
+    proxy: Proxy {
+        /// Addresses and networks of proxies whose word counts, such as "10.0.0.0/8" or "::1"; "unix"
+        /// is everybody on a Unix socket. They are not counted by address themselves.
+        trusted: Vec<Network> = Vec::new(), any();
+
+        /// Header in which they tell the client's address: "x-forwarded-for", "forwarded" (RFC 7239)
+        /// or "none". Only one, because a proxy passes on whatever a client wrote into the other.
+        header: ForwardedHeader = ForwardedHeader::XForwardedFor, any();
     }
 
     /// What goes to the log.

@@ -54,6 +54,9 @@ impl<S: Stream, A: Application> Engine<S, A> {
     }
 
     fn receive_request(&mut self, peer: Peer, request: &Request<'_>, rest: &[u8]) {
+        if !self.find_client(peer, request) {
+            return;
+        }
         let verdict = match classify(request) {
             Ok(Kind::Upgrade(upgrade)) => self.judge_upgrade(request, &upgrade).map_err(|(refusal, detail)| {
                 let detail = detail.unwrap_or_else(|| refusal.text().to_owned());

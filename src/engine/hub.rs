@@ -9,7 +9,7 @@ use slab::Slab;
 use super::addresses::Addresses;
 use super::counters::{Counters, Measures};
 use super::rooms::Rooms;
-use crate::config::{Heartbeat, Limits};
+use crate::config::{Heartbeat, Limits, Proxy};
 use crate::connection::phase::{Phase, Stage};
 use crate::connection::remote::Remote;
 use crate::connection::{Connection, Peer, Seat};
@@ -31,6 +31,7 @@ pub(super) struct Hub<D> {
     pub(super) wheel: TimerWheel,
     pub(super) limits: Limits,
     pub(super) heartbeat: Heartbeat,
+    pub(super) proxy: Proxy,
     pub(super) counters: Counters,
     pub(super) now: Now,
     /// To be read from.
@@ -69,13 +70,14 @@ pub(super) struct Hub<D> {
 }
 
 impl<D> Hub<D> {
-    pub(super) fn new(limits: Limits, heartbeat: Heartbeat) -> Self {
+    pub(super) fn new(limits: Limits, heartbeat: Heartbeat, proxy: Proxy) -> Self {
         Self {
             connections: Slab::new(),
             rooms: Rooms::default(),
             wheel: TimerWheel::new(),
             limits,
             heartbeat,
+            proxy,
             counters: Counters::default(),
             now: Now { time: Time::START, unix: 0 },
             runnable: VecDeque::new(),

@@ -4,7 +4,7 @@
 //! One turn is `receive`, `broadcast`, `expire`, `flush`, `reap`, in this order. What a peer says is collected and applied
 //! after its bytes are read; only `flush` writes to streams, and only `reap` removes anybody.
 
-use crate::config::{Heartbeat, Limits, Shutdown};
+use crate::config::{Heartbeat, Limits, Proxy, Shutdown};
 use crate::connection::inbound::{InboundPool, Incoming};
 use crate::connection::phase::Phase;
 use crate::connection::remote::Remote;
@@ -58,6 +58,8 @@ pub struct Settings {
     pub heartbeat: Heartbeat,
     /// Section `[shutdown]`.
     pub shutdown: Shutdown,
+    /// Section `[proxy]`.
+    pub proxy: Proxy,
 }
 
 /// The server without its sockets. `S` is what it reads and writes, `A` is what it is for.
@@ -89,7 +91,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
         Self {
             pool: InboundPool::new(message_limits(limits)),
             buffer: vec![0; limits.turn_read],
-            hub: Hub::new(settings.limits, settings.heartbeat),
+            hub: Hub::new(settings.limits, settings.heartbeat, settings.proxy),
             streams: Vec::new(),
             application,
             gate,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mio::{Events, Poll, Token};
 
-use crate::config::{Config, ListenAddress};
+use crate::config::{Config, Limits, ListenAddress};
 use crate::connection::{Peer, Readiness};
 use crate::engine::{Application, Departure, Engine, Gate, Settings};
 use crate::time::Now;
@@ -102,7 +102,7 @@ impl<A: Application> Server<A> {
         let options = SocketOptions::new(config);
         let inherited = inherited::take()?;
         let listeners = Listeners::open(&config.listen, inherited, options, poll.registry(), FIRST_OWN_TOKEN)?;
-        let settings = Settings { limits, heartbeat: config.heartbeat.clone(), shutdown: config.shutdown.clone() };
+        let settings = settings(config, limits);
         let clock = Clock::start();
         Ok(Self {
             poll,
@@ -248,6 +248,16 @@ impl<A: Application> Server<A> {
             return false;
         }
         !self.engine.is_drained_out()
+    }
+}
+
+/// What the engine is told of a configuration, with limits that were settled.
+fn settings(config: &Config, limits: Limits) -> Settings {
+    Settings {
+        limits,
+        heartbeat: config.heartbeat.clone(),
+        shutdown: config.shutdown.clone(),
+        proxy: config.proxy.clone(),
     }
 }
 

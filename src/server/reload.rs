@@ -4,9 +4,9 @@
 //! what is wrong.
 
 use super::listener::SocketOptions;
-use super::{Server, descriptors, journal};
+use super::{Server, descriptors, journal, settings};
 use crate::config::{Config, SETTINGS, Setting};
-use crate::engine::{Application, Gate, Settings};
+use crate::engine::{Application, Gate};
 
 /// Settings that are only looked at when the server starts: section and key.
 const AT_START: [(&str, &str); 4] =
@@ -44,7 +44,7 @@ impl<A: Application> Server<A> {
         let Fresh { config, gate } = fresh;
         let limits = descriptors::settle_limits(&config.limits).map_err(|error| vec![error.to_string()])?;
         let options = SocketOptions::new(&config);
-        let settings = Settings { limits, heartbeat: config.heartbeat.clone(), shutdown: config.shutdown.clone() };
+        let settings = settings(&config, limits);
         log::set_max_level(journal::level_filter(config.log.level));
         if let Err(error) = self.listeners.set_options(options) {
             log::warn!("new connections keep the socket options of before: {error}");

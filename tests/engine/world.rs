@@ -219,7 +219,7 @@ fn settings(tune: impl FnOnce(&mut Config)) -> Settings {
     c.limits.messages_per_second = 0;
     c.limits.pending_per_address = 0;
     tune(&mut c);
-    Settings { limits: c.limits, heartbeat: c.heartbeat, shutdown: c.shutdown }
+    Settings { limits: c.limits, heartbeat: c.heartbeat, shutdown: c.shutdown, proxy: c.proxy }
 }
 pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut b = vec![first];

@@ -1,16 +1,20 @@
 //! What a seed decides: the limits, when they change, the application, the crowd, and how badly the network behaves.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use hollerd::auth::{Auth, JwtKeys};
-use hollerd::config::{BinaryPolicy, Chat, Heartbeat, Limits, Shutdown};
+use hollerd::config::{BinaryPolicy, Chat, Heartbeat, Limits, Proxy, Shutdown};
 use hollerd::engine::{Gate, Settings};
 use hollerd::time::Time;
 use hollerd::wire::close::Ending;
 
 use crate::request::SECRET;
 use crate::socket::Faults;
+
+/// Whose word counts about who their clients are.
+const PROXIES: &str = "198.51.100.0/24";
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ pub(crate) struct Plan {
     pub(crate) crowd: usize,
     /// From how many addresses they come.
     pub(crate) addresses: u8,
+    /// How many in a hundred come through a proxy.
+    pub(crate) proxied: u8,
     /// At which step the server is told to stop, and with what.
     pub(crate) shutdown: Option<(u64, Ending)>,
     /// The clock jumps once in so many steps.
@@ -63,7 +69,7 @@ impl Plan {
         let limits = if tight { tight_limits(random, crowd) } else { roomy_limits(random) };
         let is_chat = random.u8(..3) > 0;
         let ending = if random.bool() { Ending::ShuttingDown } else { Ending::Restarting };
-        let settings = Settings { limits, heartbeat: heartbeat(random, tight), shutdown: shutdown(random) };
+        let settings = settings(random, limits, tight);
         let chat = chat(random, tight);
         let first = Era { from: Time::START, settings: settings.clone(), chat: chat.clone() };
         let to_come = eras(seed, steps, crowd);
@@ -85,6 +91,7 @@ impl Plan {
             tokens: random.u8(..3) == 0,
             crowd,
             addresses: random.u8(1..6),
+            proxied: if random.bool() { random.u8(..100) } else { 0 },
             shutdown: (random.u8(..3) == 0).then(|| (random.u64(steps / 4..=steps), ending)),
             jump_every: if random.bool() { u64::MAX } else { random.u64(100..1000) },
             faults: faults(random),
@@ -103,6 +110,10 @@ impl Plan {
     /// When the present settings came into force.
     pub(crate) fn reloaded(&self) -> Time {
         self.eras.last().map_or(Time::START, |era| era.from)
+    }
+
+    pub(crate) fn is_proxy(&self, ip: IpAddr) -> bool {
+        self.settings.proxy.trusted.iter().any(|network| network.contains(Some(ip)))
     }
 
     pub(crate) fn gate(&self) -> Gate {
@@ -124,11 +135,16 @@ fn eras(seed: u64, steps: u64, crowd: usize) -> VecDeque<(u64, Era)> {
     while step < steps {
         let tight = random.bool();
         let limits = if tight { tight_limits(random, crowd) } else { roomy_limits(random) };
-        let settings = Settings { limits, heartbeat: heartbeat(random, tight), shutdown: shutdown(random) };
+        let settings = settings(random, limits, tight);
         eras.push_back((step, Era { from: Time::NEVER, settings, chat: chat(random, tight) }));
         step += random.u64(1..=pause);
     }
     eras
+}
+
+fn settings(random: &mut fastrand::Rng, limits: Limits, tight: bool) -> Settings {
+    let proxy = Proxy { trusted: vec![PROXIES.parse().unwrap()], ..Proxy::default() };
+    Settings { limits, heartbeat: heartbeat(random, tight), shutdown: shutdown(random), proxy }
 }
 
 fn millis(random: &mut fastrand::Rng, range: std::ops::Range<u64>) -> Duration {

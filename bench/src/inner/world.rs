@@ -62,7 +62,12 @@ impl<'h, A: Application> World<'h, A> {
         config.limits.connections = u32::try_from(seats.len()).map_err(|_| "too many seats")?;
         config.limits.pending = config.limits.connections;
         tune(&mut config);
-        let settings = Settings { limits: config.limits, heartbeat: config.heartbeat, shutdown: config.shutdown };
+        let settings = Settings {
+            limits: config.limits,
+            heartbeat: config.heartbeat,
+            shutdown: config.shutdown,
+            proxy: config.proxy,
+        };
         Ok(Self {
             engine: Engine::new(application, lines::gate()?, settings, 1),
             seats,
