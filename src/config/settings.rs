@@ -49,6 +49,10 @@ settings! {
         /// Header in which they tell the client's address: "x-forwarded-for", "forwarded" (RFC 7239)
         /// or "none". Only one, because a proxy passes on whatever a client wrote into the other.
         header: ForwardedHeader = ForwardedHeader::XForwardedFor, any();
+
+        /// Connections of trusted proxies begin with a PROXY header, version 1 or 2, in front of HTTP
+        /// or TLS. Those of others do not, and are not searched for one.
+        protocol: bool = false, any();
     }
 
     /// What goes to the log.

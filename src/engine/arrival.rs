@@ -74,6 +74,21 @@ impl<S: Stream, A: Application> Engine<S, A> {
         self.introduce(peer, client, request.method() == "HEAD")
     }
 
+    /// The first bytes of a connection have told whose it is.
+    pub(super) fn meet(&mut self, peer: Peer, client: Remote) {
+        if self.hub.trusts(client) {
+            // Another proxy, which may say more in the request.
+            self.hub.set_remote(peer, client);
+        } else {
+            self.introduce(peer, client, false);
+        }
+    }
+
+    /// True if somebody who connects from there has to begin with a PROXY header.
+    pub fn expects_introduction(&self, remote: Remote) -> bool {
+        self.hub.proxy.protocol && self.hub.trusts(remote)
+    }
+
     /// A connection turns out to be that of `client`, for whom all limits count that could not be looked at before. False
     /// if one of them was reached; then the client has been told so.
     fn introduce(&mut self, peer: Peer, client: Remote, head_only: bool) -> bool {

@@ -264,7 +264,7 @@ impl Spare {
 /// A whole answer for somebody for whom there is no place at all. A new socket's send buffer takes it in one piece.
 fn refuse(socket: Socket) {
     let refusal = Refusal::new(Status::ServiceUnavailable, "the server is out of file descriptors, try again later");
-    let socket = socket.into_raw();
+    let Some(socket) = socket.into_raw() else { return };
     let _ = socket.send(&refusal.retry_after(5).render());
     let _ = socket.shutdown(std::net::Shutdown::Write);
     // What the client has sent so far is read, because unread bytes would turn the close into a reset that eats the

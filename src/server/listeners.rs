@@ -99,6 +99,7 @@ impl Listeners {
                 budget -= 1;
                 match listener.accept() {
                     Accepted::Connection(stream, remote) => {
+                        let stream = if engine.expects_introduction(remote) { stream.behind_proxy() } else { stream };
                         let peer = engine.accept(stream, remote, now);
                         let Some(stream) = engine.stream_mut(peer) else { continue };
                         let both = Interest::READABLE | Interest::WRITABLE;

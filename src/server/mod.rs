@@ -20,6 +20,7 @@ mod journal;
 mod listener;
 mod listeners;
 mod manager;
+mod proxied;
 mod reload;
 mod signals;
 mod socket;

@@ -14,6 +14,7 @@ pub mod frame;
 pub mod network;
 pub mod origin;
 pub mod path;
+pub mod proxy_protocol;
 pub mod request;
 pub mod response;
 pub mod upgrade;
