@@ -20,7 +20,7 @@
 //! | `limits.rs` | numbers of connections, messages and fragments |
 //! | `floods.rs` | more than the limits allow, and that those who are in are served |
 //! | `descriptors.rs` | running out of file descriptors; many comings and goings leave nothing behind |
-//! | `proxy.rs` | who is the client behind a proxy |
+//! | `proxy.rs`, `real_proxies.rs` | who is the client behind a proxy; nginx, HAProxy and Caddy |
 //! | `reload.rs` | SIGHUP: what is read anew, and what a mistake in it does |
 //! | `systemd.rs` | what a service manager is told |
 //! | `socket_activation.rs` | sockets that somebody else has opened, and keeps |
@@ -52,6 +52,7 @@ mod origin;
 mod page;
 mod ping;
 mod proxy;
+mod real_proxies;
 mod reload;
 mod rooms;
 mod shutdown;
