@@ -214,6 +214,7 @@ fn the_rate_of_an_address_holds_behind_a_proxy() {
         c.limits.handshakes_per_second_per_address = 1;
         c.limits.handshake_burst_per_address = 3;
         (c.limits.handshakes_per_second, c.limits.handshake_burst) = (1, 5);
+        c.limits.pending = 4;
     });
     let mut statuses = (0..50).map(|_| knock_through(&mut w, "X-Forwarded-For: 192.0.2.1\r\n"));
     assert_eq!(statuses.by_ref().filter(|status| *status == 101).count(), 3);
