@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use hollerd::auth::Auth;
+use hollerd::auth::{AccessKeys, Auth};
 use hollerd::chat::Chat;
 use hollerd::cli::{Cli, Command, Serve};
 use hollerd::config::{self, Config, Overrides};
@@ -45,6 +45,7 @@ fn run(command: Command) -> Result<(), Problems> {
         Command::Check(check) => {
             let config = load(check.config.as_deref(), &Overrides::default())?;
             Doorkeeper::default().open(&config.auth, Files::First)?;
+            door::admin_keys(&config.admin, Files::First)?;
             greeting::say("configuration is good");
             Ok(())
         }
@@ -62,7 +63,8 @@ fn run_server(serve: &Serve) -> Result<(), Problems> {
     let mut doorkeeper = Doorkeeper::default();
     let gate = gate(&config, doorkeeper.open(&config.auth, Files::First)?);
     let mut server = Server::bind(&config, gate, Chat::new(&config.chat)).map_err(one)?;
-    greeting::print(&server.addresses(), config.auth.mode, doorkeeper.fresh_token()?.as_deref());
+    let admin = server.administer(&config.admin, admin_keys(&config, Files::First)?).map_err(one)?;
+    greeting::print(&server.addresses(), admin.as_ref(), config.auth.mode, doorkeeper.fresh_token()?.as_deref());
     server.run_reloading(&mut || reload(serve, &mut doorkeeper)).map_err(one)?;
     log::info!("bye");
     Ok(())
@@ -75,7 +77,16 @@ fn reload(serve: &Serve, doorkeeper: &mut Doorkeeper) -> Result<Fresh, Problems>
     }
     let config = load(serve.config.as_deref(), &serve.overrides)?;
     let auth = doorkeeper.open(&config.auth, Files::Again)?;
-    Ok(Fresh { gate: gate(&config, auth), config })
+    let admin_keys = admin_keys(&config, Files::Again)?;
+    Ok(Fresh { gate: gate(&config, auth), config, admin_keys })
+}
+
+fn admin_keys(config: &Config, files: Files) -> Result<Option<AccessKeys>, Problems> {
+    let keys = door::admin_keys(&config.admin, files)?;
+    if keys.as_ref().is_some_and(AccessKeys::is_empty) {
+        log::warn!("admin.keys_file holds no keys: nobody can administer");
+    }
+    Ok(keys)
 }
 
 fn gate(config: &Config, auth: Auth) -> Gate {

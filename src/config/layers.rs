@@ -305,6 +305,9 @@ mod tests {
             "[chat] default_room" => "\"hall\"",
             "[chat] binary" => "\"relay\"",
             "[limits] unread" => "\"512KiB\"",
+            "[admin] listen" => "\"unix:admin.sock\"",
+            "[admin] keys_file" => "\"keys\"",
+            "[admin] unix_mode" => "\"0660\"",
             _ => "",
         };
         if !by_name.is_empty() {

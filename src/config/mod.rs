@@ -31,7 +31,7 @@ pub use listen::{FileMode, ListenAddress};
 pub use quantity::{parse_duration, parse_size, show_duration, show_size};
 pub use rules::Rule;
 pub use sample::sample;
-pub use settings::{Auth, Chat, Config, Heartbeat, Limits, Log, Proxy, SECTIONS, SETTINGS, Shutdown, Sockets};
+pub use settings::{Admin, Auth, Chat, Config, Heartbeat, Limits, Log, Proxy, SECTIONS, SETTINGS, Shutdown, Sockets};
 pub use table::{Section, Setting};
 
 /// Reads a configuration file for [`Config::load`].

@@ -110,6 +110,26 @@ settings! {
         name_timeout: Duration = secs(30), within(millis(1), hours(24));
     }
 
+    /// Where an administrator looks and acts: numbers for Prometheus, who is there, saying something,
+    /// asking somebody to leave. The port for everybody has nothing of this.
+    admin: Admin {
+        /// Loopback address with a port, or unix:PATH; "" for none.
+        listen: Option<ListenAddress> = None, any();
+
+        /// File with one access key per line, hashed, as printed by "hollerd token key". Needed for a
+        /// TCP port; a Unix socket may do without, and then its permissions decide.
+        keys_file: Option<PathBuf> = None, any();
+
+        /// Permissions of the file, if it is a Unix socket.
+        unix_mode: FileMode = FileMode::new(0o600), any();
+
+        /// Time from accept to the end of the request, and as long again to the end of the answer.
+        timeout: Duration = secs(10), within(millis(1), hours(1));
+
+        /// Connections of administrators at the same time; further ones are answered with 503.
+        connections: u32 = 32, within(1, 256);
+    }
+
     /// How the server finds out who is gone.
     heartbeat: Heartbeat {
         /// Silence after which a peer is pinged. Stay below the idle timeout of the proxies in

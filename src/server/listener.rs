@@ -27,8 +27,8 @@ const BACKLOG: i32 = 4096;
 
 /// The kernel counts `TCP_KEEPIDLE` in whole seconds from 1 to 32,767; whoever pings more often than every second does not
 /// want dead peers cut sooner than that.
-const USER_TIMEOUT_MIN: Duration = Duration::from_secs(1);
-const USER_TIMEOUT_MAX: Duration = Duration::from_secs(32_767);
+pub(super) const USER_TIMEOUT_MIN: Duration = Duration::from_secs(1);
+pub(super) const USER_TIMEOUT_MAX: Duration = Duration::from_secs(32_767);
 
 /// How listeners are made, and what connections inherit from them.
 #[derive(Debug, Clone, Copy)]
@@ -234,7 +234,8 @@ impl Spare {
         self.paused_until = Some(now + PAUSE);
         self.file = None;
         if let Accepted::Connection(socket, _) = listener.accept() {
-            refuse(socket);
+            let text = "the server is out of file descriptors, try again later";
+            refuse(socket, &Refusal::new(Status::ServiceUnavailable, text).retry_after(5).render());
         }
         self.file = File::open("/dev/null").ok();
     }
@@ -262,10 +263,9 @@ impl Spare {
 }
 
 /// A whole answer for somebody for whom there is no place at all. A new socket's send buffer takes it in one piece.
-fn refuse(socket: Socket) {
-    let refusal = Refusal::new(Status::ServiceUnavailable, "the server is out of file descriptors, try again later");
+pub(super) fn refuse(socket: Socket, answer: &[u8]) {
     let Some(socket) = socket.into_raw() else { return };
-    let _ = socket.send(&refusal.retry_after(5).render());
+    let _ = socket.send(answer);
     let _ = socket.shutdown(std::net::Shutdown::Write);
     // What the client has sent so far is read, because unread bytes would turn the close into a reset that eats the
     // answer. Nobody can be waited for here.

@@ -28,6 +28,7 @@
 //! | `config.rs` | file, environment and flags; how mistakes are reported |
 //! | `cli.rs` | subcommands, exit codes, what is printed at the start |
 //! | `health.rs` | `/healthz`, `/readyz` and other plain requests |
+//! | `admin.rs` | the admin listener: numbers, lists, deeds, and who may ask |
 //! | `log.rs` | one line per ending, and no secrets in it |
 //! | `page.rs` | the chat page and a browser's way in |
 //! | `websocat.rs` | a client that somebody else wrote |
@@ -35,6 +36,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this crate is nothing but tests")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "whatever a test did not want fails it, now and later")]
 
+mod admin;
 mod broadcast;
 mod cli;
 mod config;
