@@ -1,7 +1,9 @@
 //! The keys that the configuration names become the way in.
 
+use std::path::Path;
+
 use hollerd::auth::{AccessKeys, Auth, Claims, JwtKeys, mint};
-use hollerd::config::{Auth as Settings, AuthMode};
+use hollerd::config::{Admin, Auth as Settings, AuthMode};
 use hollerd::server::unix_now;
 
 use crate::files::Files;
@@ -24,9 +26,7 @@ impl Doorkeeper {
             AuthMode::None => Ok(Auth::None),
             AuthMode::Keys => {
                 let path = settings.keys_file.as_ref().ok_or_else(|| one("auth.keys_file is not set"))?;
-                let keys = AccessKeys::parse(&files.read_text(path)?)
-                    .map_err(|error| one(format!("{}:{}: {}", path.display(), error.line, error.why)))?;
-                Ok(Auth::Keys(keys))
+                Ok(Auth::Keys(read_keys(path, files)?))
             }
             AuthMode::Jwt if settings.jwt_keys.is_empty() => {
                 let secret = match self.secret {
@@ -56,4 +56,14 @@ impl Doorkeeper {
         let claims = Claims { exp: Some(unix_now().saturating_add(FRESH_TOKEN_S)), ..Claims::default() };
         mint::jwt(secret, &claims).map(Some).map_err(one)
     }
+}
+
+/// Reads the keys of administrators; `None` if none are needed.
+pub(crate) fn admin_keys(settings: &Admin, files: Files) -> Result<Option<AccessKeys>, Problems> {
+    settings.keys_file.as_deref().map(|path| read_keys(path, files)).transpose()
+}
+
+fn read_keys(path: &Path, files: Files) -> Result<AccessKeys, Problems> {
+    AccessKeys::parse(&files.read_text(path)?)
+        .map_err(|error| one(format!("{}:{}: {}", path.display(), error.line, error.why)))
 }

@@ -6,7 +6,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use hollerd::config::{AuthMode, ListenAddress};
 
 /// One block per listener; whoever starts the daemon from a script can wait for its first line.
-pub(crate) fn print(addresses: &[ListenAddress], mode: AuthMode, fresh_token: Option<&str>) {
+pub(crate) fn print(
+    addresses: &[ListenAddress],
+    admin: Option<&ListenAddress>,
+    mode: AuthMode,
+    fresh_token: Option<&str>,
+) {
     let mut text = String::new();
     for address in addresses {
         text.push_str(&format!("hollerd {} listening on {address}\n", env!("CARGO_PKG_VERSION")));
@@ -29,6 +34,13 @@ pub(crate) fn print(addresses: &[ListenAddress], mode: AuthMode, fresh_token: Op
                 text.push_str(&format!("  try    websocat 'ws-c:unix:{path}' --ws-c-uri ws://localhost/ws{header}\n"));
             }
         }
+    }
+    match admin {
+        Some(ListenAddress::Unix(path)) => {
+            text.push_str(&format!("  admin  curl --unix-socket {} http://localhost/metrics\n", path.display()));
+        }
+        Some(address) => text.push_str(&format!("  admin  http://{address}/metrics\n")),
+        None => {}
     }
     say_raw(&text);
 }

@@ -4,12 +4,12 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use hollerd::auth::{Auth, SessionKey, mint};
+use hollerd::auth::{AccessKeys, Auth, SessionKey, mint};
 use hollerd::chat::Chat;
 use hollerd::cli::{Cli, Command, Serve};
-use hollerd::config::{self, Config, LogTime, Overrides};
+use hollerd::config::{self, Config, Overrides};
 use hollerd::engine::Gate;
-use hollerd::server::{Fresh, Server, level_filter};
+use hollerd::server::{Fresh, Server};
 
 use door::Doorkeeper;
 use files::Files;
@@ -17,6 +17,7 @@ use files::Files;
 mod door;
 mod files;
 mod greeting;
+mod logger;
 mod token;
 
 /// One line for standard error per thing that is wrong.
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(problems) => {
             for problem in problems {
-                eprintln!("hollerd: {problem}");
+                eprintln!("{}hollerd: {problem}", logger::error_prefix());
             }
             ExitCode::FAILURE
         }
@@ -44,6 +45,7 @@ fn run(command: Command) -> Result<(), Problems> {
         Command::Check(check) => {
             let config = load(check.config.as_deref(), &Overrides::default())?;
             Doorkeeper::default().open(&config.auth, Files::First)?;
+            door::admin_keys(&config.admin, Files::First)?;
             greeting::say("configuration is good");
             Ok(())
         }
@@ -57,16 +59,14 @@ fn run(command: Command) -> Result<(), Problems> {
 
 fn run_server(serve: &Serve) -> Result<(), Problems> {
     let config = load(serve.config.as_deref(), &serve.overrides)?;
-    start_log(&config)?;
+    logger::start(&config.log)?;
     let mut doorkeeper = Doorkeeper::default();
     let gate = gate(&config, doorkeeper.open(&config.auth, Files::First)?);
-    let mut server = Server::bind(
-        &config,
-        gate,
-        Chat::new(&config.chat, &config.history, SessionKey::new(&mint::secret().map_err(one)?)),
-    )
-    .map_err(one)?;
-    greeting::print(&server.addresses(), config.auth.mode, doorkeeper.fresh_token()?.as_deref());
+    let sessions = SessionKey::new(&mint::secret().map_err(one)?);
+    let chat = Chat::new(&config.chat, &config.history, sessions);
+    let mut server = Server::bind(&config, gate, chat).map_err(one)?;
+    let admin = server.administer(&config.admin, admin_keys(&config, Files::First)?).map_err(one)?;
+    greeting::print(&server.addresses(), admin.as_ref(), config.auth.mode, doorkeeper.fresh_token()?.as_deref());
     server.run_reloading(&mut || reload(serve, &mut doorkeeper)).map_err(one)?;
     log::info!("bye");
     Ok(())
@@ -79,7 +79,16 @@ fn reload(serve: &Serve, doorkeeper: &mut Doorkeeper) -> Result<Fresh, Problems>
     }
     let config = load(serve.config.as_deref(), &serve.overrides)?;
     let auth = doorkeeper.open(&config.auth, Files::Again)?;
-    Ok(Fresh { gate: gate(&config, auth), config })
+    let admin_keys = admin_keys(&config, Files::Again)?;
+    Ok(Fresh { gate: gate(&config, auth), config, admin_keys })
+}
+
+fn admin_keys(config: &Config, files: Files) -> Result<Option<AccessKeys>, Problems> {
+    let keys = door::admin_keys(&config.admin, files)?;
+    if keys.as_ref().is_some_and(AccessKeys::is_empty) {
+        log::warn!("admin.keys_file holds no keys: nobody can administer");
+    }
+    Ok(keys)
 }
 
 fn gate(config: &Config, auth: Auth) -> Gate {
@@ -109,31 +118,6 @@ fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Config, Problems> 
         std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
     let file = text.as_ref().map(|(path, text)| (*path, text.as_str()));
     Config::load(file, environment, overrides).map_err(|errors| errors.iter().map(ToString::to_string).collect())
-}
-
-fn start_log(config: &Config) -> Result<(), Problems> {
-    // systemd sets this when standard error goes to the journal, which stamps every line itself.
-    let stamped = std::env::var_os("JOURNAL_STREAM").is_some();
-    let with_time = match config.log.time {
-        LogTime::Always => true,
-        LogTime::Never => false,
-        LogTime::Auto => !stamped,
-    };
-    let mut lines = simplelog::ConfigBuilder::new();
-    lines
-        .set_time_level(if with_time { log::LevelFilter::Error } else { log::LevelFilter::Off })
-        .set_time_format_custom(time::macros::format_description!(
-            "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
-        ))
-        .set_thread_level(log::LevelFilter::Off)
-        .set_location_level(log::LevelFilter::Off)
-        .set_target_level(log::LevelFilter::Off)
-        // The frame decoder would log what people say to each other.
-        .add_filter_allow_str("hollerd");
-    simplelog::WriteLogger::init(log::LevelFilter::Trace, lines.build(), std::io::stderr()).map_err(one)?;
-    // The level is not the logger's, because a reload can change it.
-    log::set_max_level(level_filter(config.log.level));
-    Ok(())
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]

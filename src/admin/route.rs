@@ -5,7 +5,7 @@ use super::problem::Problem;
 use super::query::{Query, decode};
 use crate::auth::check_name;
 use crate::wire::close::is_sendable;
-use crate::wire::frame::CONTROL_PAYLOAD_MAX;
+use crate::wire::frame::{CONTROL_PAYLOAD_MAX, printable};
 use crate::wire::path::is_room_name;
 use crate::wire::request::Request;
 use crate::wire::response::Status;
@@ -20,6 +20,9 @@ const LEAVE_CODE: u16 = 4403;
 const LEAVE_REASON: &str = "removed by an administrator";
 /// A close frame has two bytes of code before its text (RFC 6455 section 5.5.1).
 const REASON_MAX: usize = CONTROL_PAYLOAD_MAX - 2;
+
+/// Whoever has a key chooses what is between the slashes; a log line shows so many bytes of it.
+const NAME_SHOWN_MAX: usize = 128;
 
 /// Which part of a list is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,9 +126,16 @@ impl Route {
         matches!(self, Self::Say { .. })
     }
 
-    /// True when it changes something, so that it gets a line in the log.
-    pub fn is_deed(&self) -> bool {
-        matches!(self, Self::Say { .. } | Self::Remove { .. })
+    /// What it changes, in words for the log; `None` when it only looks.
+    pub fn deed(&self) -> Option<String> {
+        match self {
+            Self::Say { room, .. } => Some(format!("says something in {room}")),
+            Self::Remove { room, name, code, .. } => {
+                let name = printable(name, NAME_SHOWN_MAX);
+                Some(format!("asks {name} in {room} to leave with {code}"))
+            }
+            Self::Health | Self::Ready | Self::Metrics(_) | Self::Rooms(_) | Self::Users { .. } => None,
+        }
     }
 
     fn parameters(&self) -> &'static str {

@@ -70,6 +70,16 @@ choices! {
         Off = "off",
     }
 
+    /// In which header trusted proxies tell the client's address.
+    ForwardedHeader {
+        /// `X-Forwarded-For`.
+        XForwardedFor = "x-forwarded-for",
+        /// `Forwarded` (RFC 7239).
+        Forwarded = "forwarded",
+        /// In none.
+        None = "none",
+    }
+
     /// Whether log lines start with the time.
     LogTime {
         /// Unless the systemd journal stamps them already.

@@ -300,10 +300,15 @@ mod tests {
             "[auth] keys_file" => "\"keys\"",
             "[auth] token_max" => "\"2KiB\"",
             "[auth] cookie" => "\"door\"",
+            "[proxy] trusted" => "[\"10.0.0.0/8\", \"unix\"]",
+            "[proxy] header" => "\"forwarded\"",
             "[chat] default_room" => "\"hall\"",
             "[chat] binary" => "\"relay\"",
             "[limits] unread" => "\"512KiB\"",
             "[history] age" => "\"11m\"",
+            "[admin] listen" => "\"unix:admin.sock\"",
+            "[admin] keys_file" => "\"keys\"",
+            "[admin] unix_mode" => "\"0660\"",
             _ => "",
         };
         if !by_name.is_empty() {

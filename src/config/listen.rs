@@ -76,6 +76,22 @@ impl Value for ListenAddress {
     }
 }
 
+impl Value for Option<ListenAddress> {
+    const WHAT: &'static str = ListenAddress::WHAT;
+
+    fn example() -> String {
+        ListenAddress::example()
+    }
+
+    fn read(raw: &Raw<'_>) -> Result<Self, Fault> {
+        if raw.text() == Some("") { Ok(None) } else { ListenAddress::read(raw).map(Some) }
+    }
+
+    fn show(&self) -> String {
+        self.as_ref().map_or_else(|| quote(""), Value::show)
+    }
+}
+
 impl FileMode {
     /// The bits: owner, group and others, three each.
     pub fn bits(self) -> u32 {

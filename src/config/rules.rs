@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::Ipv6Addr;
 
 use super::choice::AuthMode;
+use super::listen::ListenAddress;
 use super::quantity::show_size;
 use super::settings::Config;
 use super::value::quote;
@@ -16,6 +17,10 @@ pub enum Rule {
     Origin(String),
     /// `auth.mode` is `keys`, but there is no file with keys.
     KeysFile,
+    /// The admin listener could be reached from another machine.
+    AdminListen(ListenAddress),
+    /// The admin listener is a TCP port, which everybody on this machine can reach, and there are no keys.
+    AdminKeys,
     /// No cookie can have this name (RFC 6265 section 4.1.1).
     Cookie(String),
     /// Nobody could name this room.
@@ -46,6 +51,11 @@ impl Rule {
             }
         };
         claim(auth.mode == AuthMode::Keys && auth.keys_file.is_none(), Self::KeysFile);
+        if let Some(address) = &config.admin.listen {
+            let here = address.inet().is_none_or(|address| address.ip().is_loopback());
+            claim(!here, Self::AdminListen(address.clone()));
+            claim(address.inet().is_some() && config.admin.keys_file.is_none(), Self::AdminKeys);
+        }
         let cookies = !auth.cookie.is_empty();
         claim(cookies && !is_token(&auth.cookie), Self::Cookie(auth.cookie.clone()));
         let room = &config.chat.default_room;
@@ -70,6 +80,8 @@ impl Rule {
         match self {
             Self::Origin(_) => &[("", "allowed_origins")],
             Self::KeysFile => &[("auth", "mode"), ("auth", "keys_file")],
+            Self::AdminListen(_) => &[("admin", "listen")],
+            Self::AdminKeys => &[("admin", "keys_file"), ("admin", "listen")],
             Self::Cookie(_) => &[("auth", "cookie")],
             Self::DefaultRoom(_) => &[("chat", "default_room")],
             Self::PongTimeout => &[("heartbeat", "pong_timeout"), ("heartbeat", "ping_interval")],
@@ -96,6 +108,16 @@ impl fmt::Display for Rule {
             Self::KeysFile => {
                 f.write_str("[auth] mode = \"keys\" needs keys_file; \"hollerd token key\" makes its first line")
             }
+            Self::AdminListen(address) => write!(
+                f,
+                "[admin] listen = {} could be reached from other machines, and what is said there is not \
+                 encrypted; use a loopback address or unix:PATH, and a tunnel or a proxy in front",
+                quote(&address.to_string())
+            ),
+            Self::AdminKeys => f.write_str(
+                "[admin] listen is a port that every program on this machine can reach, so it needs keys_file; \
+                 \"hollerd token key\" makes its first line",
+            ),
             Self::Cookie(name) => {
                 write!(f, "[auth] cookie {} cannot be the name of a cookie; use letters, digits, _ and -", quote(name))
             }
@@ -235,6 +257,14 @@ mod tests {
         let table: &[(Change, Rule)] = &[
             (|c| c.allowed_origins = vec!["x".into()], Rule::Origin("x".into())),
             (|c| c.auth.mode = AuthMode::Keys, Rule::KeysFile),
+            (|c| c.admin.listen = "127.0.0.1:9090".parse().ok(), Rule::AdminKeys),
+            (
+                |c| {
+                    c.admin.listen = "0.0.0.0:9090".parse().ok();
+                    c.admin.keys_file = Some(PathBuf::from("keys"));
+                },
+                Rule::AdminListen(ListenAddress::Tcp("0.0.0.0:9090".parse().unwrap())),
+            ),
             (|c| c.auth.cookie = "a b".into(), Rule::Cookie("a b".into())),
             (|c| c.chat.default_room = ".x".into(), Rule::DefaultRoom(".x".into())),
             (|c| c.heartbeat.pong_timeout = Duration::ZERO, Rule::PongTimeout),
@@ -263,6 +293,11 @@ mod tests {
         let table: &[Change] = &[
             |c| (c.auth.mode, c.auth.keys_file) = (AuthMode::Keys, Some(PathBuf::from("keys"))),
             |c| c.auth.cookie = String::new(),
+            |c| c.admin.listen = "unix:admin.sock".parse().ok(),
+            |c| {
+                c.admin.listen = "[::1]:9090".parse().ok();
+                c.admin.keys_file = Some(PathBuf::from("keys"));
+            },
             |c| {
                 c.heartbeat.pong_timeout = Duration::ZERO;
                 c.heartbeat.ping_interval = Duration::ZERO;

@@ -10,9 +10,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::bounds::{any, within, zero_or};
-use super::choice::{AuthMode, BinaryPolicy, LogLevel, LogTime};
+use super::choice::{AuthMode, BinaryPolicy, ForwardedHeader, LogLevel, LogTime};
 use super::listen::{FileMode, ListenAddress};
 use super::table::settings;
+use crate::wire::network::Network;
 
 settings! {
     /// Every setting of the daemon. `Config::default()` is what runs without a configuration file.
@@ -38,6 +39,22 @@ settings! {
         unix_mode: FileMode = FileMode::new(0o660), any();
     }
 
+    /// Proxies in front, and how they say who the client is. Its address is then what limits by
+    /// address count, and what the log shows.
+    proxy: Proxy {
+        /// Addresses and networks of proxies whose word counts, such as "10.0.0.0/8" or "::1"; "unix"
+        /// is everybody on a Unix socket. They are not counted by address themselves.
+        trusted: Vec<Network> = Vec::new(), any();
+
+        /// Header in which they tell the client's address: "x-forwarded-for", "forwarded" (RFC 7239)
+        /// or "none". Only one, because a proxy passes on whatever a client wrote into the other.
+        header: ForwardedHeader = ForwardedHeader::XForwardedFor, any();
+
+        /// Connections of trusted proxies begin with a PROXY header, version 1 or 2, in front of HTTP
+        /// or TLS. Those of others do not, and are not searched for one.
+        protocol: bool = false, any();
+    }
+
     /// What goes to the log.
     log: Log {
         /// Least important kind of line that is written. Every connection's end is one line at
@@ -55,12 +72,13 @@ settings! {
         /// everybody in who can reach the port.
         mode: AuthMode = AuthMode::Jwt, any();
 
-        /// Files with the keys that verify tokens: a shared secret or a public key in PEM. Several
-        /// let you change keys without a gap. Empty means a random secret that ends with this run.
+        /// Files with keys that verify tokens: a shared secret or a public key in PEM. Several let
+        /// you change keys without a gap. "credential:NAME" is what systemd's LoadCredential=NAME
+        /// hands over. Empty means a random secret that ends with this run.
         jwt_keys: Vec<PathBuf> = Vec::new(), any();
 
-        /// File with one access key per line, hashed, as printed by "hollerd token key". Needed
-        /// with mode = "keys"; empty otherwise.
+        /// File, or "credential:NAME", with one access key per line, hashed, as printed by
+        /// "hollerd token key". Needed with mode = "keys"; empty otherwise.
         keys_file: Option<PathBuf> = None, any();
 
         /// Longest token that is looked at at all, in bytes. Signatures are checked only below it.
@@ -114,6 +132,26 @@ settings! {
 
         /// Bytes that the rooms in which nobody is may take, all together. The oldest go first.
         empty_rooms: usize = 16 * MIB, within(0, GIB);
+    }
+
+    /// Where an administrator looks and acts: numbers for Prometheus, who is there, saying something,
+    /// asking somebody to leave. The port for everybody has nothing of this.
+    admin: Admin {
+        /// Loopback address with a port, or unix:PATH; "" for none.
+        listen: Option<ListenAddress> = None, any();
+
+        /// File with one access key per line, hashed, as printed by "hollerd token key". Needed for a
+        /// TCP port; a Unix socket may do without, and then its permissions decide.
+        keys_file: Option<PathBuf> = None, any();
+
+        /// Permissions of the file, if it is a Unix socket.
+        unix_mode: FileMode = FileMode::new(0o600), any();
+
+        /// Time from accept to the end of the request, and as long again to the end of the answer.
+        timeout: Duration = secs(10), within(millis(1), hours(1));
+
+        /// Connections of administrators at the same time; further ones are answered with 503.
+        connections: u32 = 32, within(1, 256);
     }
 
     /// How the server finds out who is gone.

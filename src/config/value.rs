@@ -11,6 +11,7 @@ use toml::de::{DeInteger, DeValue};
 
 use super::error::Fault;
 use super::quantity::{duration_without_unit, parse_duration, parse_size, show_duration, show_size};
+use crate::wire::network::Network;
 
 /// A value that has not been understood yet.
 pub(super) enum Raw<'a> {
@@ -218,6 +219,22 @@ impl Value for Option<PathBuf> {
 
     fn show(&self) -> String {
         self.as_ref().map_or_else(|| quote(""), Value::show)
+    }
+}
+
+impl Value for Network {
+    const WHAT: &'static str = "an address or a network";
+
+    fn example() -> String {
+        quote("10.0.0.0/8")
+    }
+
+    fn read(raw: &Raw<'_>) -> Result<Self, Fault> {
+        raw.text().and_then(|text| text.parse().ok()).ok_or_else(|| wrong::<Self>(raw))
+    }
+
+    fn show(&self) -> String {
+        quote(&self.to_string())
     }
 }
 

@@ -12,7 +12,7 @@ pub enum Remote {
     Inet {
         /// The address.
         ip: IpAddr,
-        /// The port.
+        /// The port; 0 if a proxy did not tell it.
         port: u16,
     },
     /// Somebody on this machine, over a Unix socket. Such peers have no address, so limits per address pass them by.
@@ -38,6 +38,8 @@ impl From<SocketAddr> for Remote {
 impl fmt::Display for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
+            // A proxy has told it, without a port.
+            Self::Inet { ip, port: 0 } => ip.fmt(f),
             Self::Inet { ip, port } => SocketAddr::new(ip, port).fmt(f),
             Self::Unix => f.write_str("unix"),
         }
@@ -56,6 +58,7 @@ mod tests {
             assert_eq!(Remote::from(address).to_string(), text);
             assert_eq!(Remote::from(address).ip(), Some(address.ip()));
         }
+        assert_eq!(Remote::Inet { ip: [192, 0, 2, 7].into(), port: 0 }.to_string(), "192.0.2.7");
         assert_eq!((Remote::Unix.to_string().as_str(), Remote::Unix.ip()), ("unix", None));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 
+use super::remote::Remote;
 use crate::wire::close::Ending;
 
 /// A non-blocking byte stream. A TCP socket is one; so is a TLS session over it, and so is a fake in a test.
@@ -14,6 +15,11 @@ pub trait Stream: Read + Write {
     /// # Errors
     /// Whatever the socket says; the caller treats the connection as broken then.
     fn shutdown_write(&mut self) -> io::Result<()>;
+
+    /// Who the client is, told once, if the stream has learned that from its first bytes (a PROXY header).
+    fn learned(&mut self) -> Option<Remote> {
+        None
+    }
 }
 
 /// How a connection ends whose stream has failed with `error`: a reset happens all the time and is nobody's news, but what

@@ -64,7 +64,7 @@ impl Addresses {
         }
     }
 
-    /// One that was counted, and is not pending, is gone; with the last one everything is.
+    /// One that was counted, and is not pending any more, is gone; with the last one everything is.
     pub(super) fn leave(&mut self, ip: IpAddr) {
         let network = network(ip);
         let Some(here) = self.here.get_mut(&network) else { return };

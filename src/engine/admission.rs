@@ -5,7 +5,6 @@ use super::{Application, Engine};
 use crate::connection::Peer;
 use crate::connection::phase::{PartialHead, Phase, Wish};
 use crate::connection::stream::Stream;
-use crate::wire::close::Ending;
 use crate::wire::request::{HeadLimits, Parsed, Request, parse_from};
 use crate::wire::response::{Refusal, Response, Status, switching_protocols};
 use crate::wire::upgrade::{Kind, Upgrade, accept_key, classify, select_protocol};
@@ -58,6 +57,9 @@ impl<S: Stream, A: Application> Engine<S, A> {
     }
 
     fn receive_request(&mut self, peer: Peer, request: &Request<'_>, rest: &[u8]) {
+        if !self.find_client(peer, request) {
+            return;
+        }
         let verdict = match classify(request) {
             Ok(Kind::Upgrade(upgrade)) => self.judge_upgrade(request, &upgrade),
             Ok(Kind::Plain) if self.is_question(request) => self.judge_question(request),
@@ -110,8 +112,9 @@ impl<S: Stream, A: Application> Engine<S, A> {
 
     /// Which room it is, and whether this request is let in there.
     fn judge_entry(&mut self, request: &Request<'_>, origin: Option<&str>, host: &str) -> Judgement<(String, Token)> {
-        if self.drain.is_some() {
-            let refusal = self.try_later(Status::ServiceUnavailable, &Ending::ShuttingDown.reason());
+        if let Some(drain) = &self.drain {
+            let text = drain.ending.reason().into_owned();
+            let refusal = self.try_later(Status::ServiceUnavailable, &text);
             return Err((refusal, None));
         }
         let plain = |refusal| (refusal, None);

@@ -4,15 +4,23 @@
 //! address: `limits.connections_per_address`, `limits.pending_per_address`, `limits.handshakes_per_second_per_address`
 //! (429). Last the rate in all, `limits.handshakes_per_second` (503): whoever is over a limit of its own takes nothing of
 //! it, so a flood from a few addresses leaves it to the others. The rooms come later, when the room is known.
+//!
+//! Of somebody who comes through a trusted proxy the address is not known yet. Then only the first part is looked at, and
+//! the others are when the proxy has said whom it speaks for.
+
+use std::net::IpAddr;
 
 use super::hub::Hub;
 use super::{Application, Engine};
+use crate::config::ForwardedHeader;
 use crate::connection::phase::Stage;
 use crate::connection::remote::Remote;
 use crate::connection::stream::Stream;
 use crate::connection::{Connection, Peer};
 use crate::rate::{Meter, Rate};
 use crate::wire::close::Ending;
+use crate::wire::forwarded::{forwarded, x_forwarded_for};
+use crate::wire::request::Request;
 use crate::wire::response::{Refusal, Status};
 
 /// `Retry-After` is a random number of seconds up to this, so that those who were refused together do not come back
@@ -39,9 +47,61 @@ impl<S: Stream, A: Application> Engine<S, A> {
             let text = Ending::ShuttingDown.reason().into_owned();
             return Some((self.try_later(Status::ServiceUnavailable, &text), text));
         }
-        let struck = self.hub.full().or_else(|| self.hub.come(remote))?;
+        let known = !self.hub.trusts(remote);
+        let struck = self.hub.full().or_else(|| known.then(|| self.hub.come(remote)).flatten())?;
+        Some(self.refusal_of(&struck))
+    }
+
+    fn refusal_of(&mut self, struck: &Struck) -> (Refusal, String) {
         let detail = format!("{} (limits.{} = {})", struck.text, struck.key, struck.limit);
-        Some((self.try_later(struck.status, struck.text).because(struck.key), detail))
+        (self.try_later(struck.status, struck.text).because(struck.key), detail)
+    }
+
+    /// Looks who it is that a request comes from, if it comes through a proxy that is trusted. False if that client is
+    /// over a limit and has been told so.
+    pub(super) fn find_client(&mut self, peer: Peer, request: &Request<'_>) -> bool {
+        let Some(remote) = self.hub.get(peer).map(|connection| connection.remote) else { return false };
+        if !self.hub.trusts(remote) {
+            return true;
+        }
+        let trusted = |ip| self.hub.trusts_address(Some(ip));
+        let client = match self.hub.proxy.header {
+            ForwardedHeader::XForwardedFor => x_forwarded_for(request, trusted),
+            ForwardedHeader::Forwarded => forwarded(request, trusted),
+            ForwardedHeader::None => None,
+        };
+        let client = client.map_or(remote, |(ip, port)| Remote::Inet { ip, port });
+        self.introduce(peer, client, request.method() == "HEAD")
+    }
+
+    /// The first bytes of a connection have told whose it is.
+    pub(super) fn meet(&mut self, peer: Peer, client: Remote) {
+        if self.hub.trusts(client) {
+            // Another proxy, which may say more in the request.
+            self.hub.set_remote(peer, client);
+        } else {
+            self.introduce(peer, client, false);
+        }
+    }
+
+    /// True if somebody who connects from there has to begin with a PROXY header.
+    pub fn expects_introduction(&self, remote: Remote) -> bool {
+        self.hub.proxy.protocol && self.hub.trusts(remote)
+    }
+
+    /// A connection turns out to be that of `client`, for whom all limits count that could not be looked at before. False
+    /// if one of them was reached; then the client has been told so.
+    fn introduce(&mut self, peer: Peer, client: Remote, head_only: bool) -> bool {
+        self.hub.set_remote(peer, client);
+        let Some(struck) = self.hub.come(client) else {
+            self.hub.enter_address(peer);
+            return true;
+        };
+        let (refusal, detail) = self.refusal_of(&struck);
+        self.hub.refuse(peer, &refusal, head_only, detail);
+        self.hub.leave_pending(peer);
+        self.hub.enter_refused(peer);
+        false
     }
 
     /// A refusal that says when to come again.
@@ -76,7 +136,7 @@ impl<D> Hub<D> {
     fn come(&mut self, remote: Remote) -> Option<Struck> {
         let status = Status::TooManyRequests;
         let limits = &self.limits;
-        let here = remote.ip().map(|ip| self.addresses.here(ip)).unwrap_or_default();
+        let here = self.counted_ip(remote).map(|ip| self.addresses.here(ip)).unwrap_or_default();
         let limit = limits.connections_per_address;
         if limit > 0 && here.connections >= limit {
             self.counters.connections_per_address_full += 1;
@@ -95,7 +155,7 @@ impl<D> Hub<D> {
     fn come_at_a_rate(&mut self, remote: Remote) -> Option<Struck> {
         let (limits, now) = (&self.limits, self.now.time);
         let limit = limits.handshakes_per_second_per_address;
-        let of_address = remote.ip().zip(Rate::new(limit, limits.handshake_burst_per_address));
+        let of_address = self.counted_ip(remote).zip(Rate::new(limit, limits.handshake_burst_per_address));
         if of_address.is_some_and(|(ip, rate)| !self.addresses.wait(ip, rate, now).is_zero()) {
             self.counters.handshakes_per_address_over += 1;
             let text = "too many new connections from your address";
@@ -115,6 +175,28 @@ impl<D> Hub<D> {
         None
     }
 
+    /// Is this a proxy whose word counts?
+    pub(super) fn trusts(&self, remote: Remote) -> bool {
+        self.trusts_address(remote.ip())
+    }
+
+    fn trusts_address(&self, ip: Option<IpAddr>) -> bool {
+        self.proxy.trusted.iter().any(|network| network.contains(ip))
+    }
+
+    /// The address that somebody is counted by. A proxy that is trusted is not counted: many come through it.
+    fn counted_ip(&self, remote: Remote) -> Option<IpAddr> {
+        remote.ip().filter(|_| !self.trusts(remote))
+    }
+
+    /// From here on a connection is that of `remote`. It is counted by no address until [`Hub::enter_address`].
+    fn set_remote(&mut self, peer: Peer, remote: Remote) {
+        self.leave_address(peer);
+        if let Some(connection) = self.get_mut(peer) {
+            connection.remote = remote;
+        }
+    }
+
     /// Counts a connection among those who are not admitted, until it is or until it is gone.
     pub(super) fn enter_pending(&mut self, peer: Peer) {
         let Some(connection) = self.get_mut(peer) else { return };
@@ -125,11 +207,12 @@ impl<D> Hub<D> {
 
     /// Counts a connection among those from its address, if it has one.
     fn enter_address(&mut self, peer: Peer) {
+        let Some(ip) = self.get(peer).and_then(|connection| self.counted_ip(connection.remote)) else { return };
         let Some(connection) = self.get_mut(peer) else { return };
-        let Some(ip) = connection.remote.ip() else { return };
-        connection.counted.address = true;
         let pending = connection.counted.pending;
-        self.addresses.enter(ip, pending);
+        if !std::mem::replace(&mut connection.counted.address, true) {
+            self.addresses.enter(ip, pending);
+        }
     }
 
     pub(super) fn leave_pending(&mut self, peer: Peer) {
@@ -148,23 +231,27 @@ impl<D> Hub<D> {
         }
     }
 
-    /// Takes a connection out of the count of its address. It must have left those who are pending.
+    /// Takes a connection out of the count of its address.
     pub(super) fn leave_address(&mut self, peer: Peer) {
         let Some(connection) = self.get_mut(peer) else { return };
-        let ip = connection.remote.ip();
-        if let Some(ip) = ip.filter(|_| std::mem::take(&mut connection.counted.address)) {
-            self.addresses.leave(ip);
+        let pending = connection.counted.pending;
+        let ip = connection.remote.ip().filter(|_| std::mem::take(&mut connection.counted.address));
+        let Some(ip) = ip else { return };
+        if pending {
+            self.addresses.leave_pending(ip);
         }
+        self.addresses.leave(ip);
     }
 
-    /// Counts those who are in by their address, or no longer, after `limits.connections_per_address` was changed.
+    /// Counts those who are in by their address, or no longer, after `limits.connections_per_address` or `proxy.trusted` was
+    /// changed.
     pub(super) fn count_address(&mut self, peer: Peer) {
         let wanted = self.limits.connections_per_address > 0;
         let Some(connection) = self.get(peer) else { return };
-        let counted = connection.counted;
-        if wanted && !counted.address && !counted.refused {
+        let (counted, trusted) = (connection.counted, self.trusts(connection.remote));
+        if wanted && !trusted && !counted.address && !counted.refused {
             self.enter_address(peer);
-        } else if !wanted && !counted.pending {
+        } else if trusted || (!wanted && !counted.pending) {
             self.leave_address(peer);
         }
     }

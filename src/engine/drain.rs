@@ -13,7 +13,7 @@ use crate::wire::response::Status;
 #[derive(Debug)]
 pub(super) struct Drain {
     /// What everybody is told.
-    ending: Ending,
+    pub(super) ending: Ending,
     /// When the next batch is told, or when everybody is cut off, whichever is first.
     pub(super) next: Time,
     /// When whoever is left is cut off.

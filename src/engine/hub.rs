@@ -10,7 +10,7 @@ use super::addresses::Addresses;
 use super::counters::{Counters, Measures};
 use super::history::History;
 use super::rooms::Rooms;
-use crate::config::{Heartbeat, Limits};
+use crate::config::{Heartbeat, Limits, Proxy};
 use crate::connection::phase::{Phase, Stage};
 use crate::connection::remote::Remote;
 use crate::connection::{Connection, Peer, Seat};
@@ -34,6 +34,7 @@ pub(super) struct Hub<D> {
     pub(super) wheel: TimerWheel,
     pub(super) limits: Limits,
     pub(super) heartbeat: Heartbeat,
+    pub(super) proxy: Proxy,
     pub(super) counters: Counters,
     pub(super) now: Now,
     /// To be read from.
@@ -72,13 +73,14 @@ pub(super) struct Hub<D> {
 }
 
 impl<D> Hub<D> {
-    pub(super) fn new(limits: Limits, heartbeat: Heartbeat, history: Option<History>, seed: u64) -> Self {
+    pub(super) fn new(limits: Limits, heartbeat: Heartbeat, proxy: Proxy, history: Option<History>, seed: u64) -> Self {
         Self {
             connections: Slab::new(),
             rooms: Rooms::new(history, seed),
             wheel: TimerWheel::new(),
             limits,
             heartbeat,
+            proxy,
             counters: Counters::default(),
             now: Now { time: Time::START, unix_ms: 0 },
             runnable: VecDeque::new(),

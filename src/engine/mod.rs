@@ -4,7 +4,7 @@
 //! One turn is `receive`, `broadcast`, `expire`, `flush`, `reap`, in this order. What a peer says is collected and applied
 //! after its bytes are read; only `flush` writes to streams, and only `reap` removes anybody.
 
-use crate::config::{self, Config, Heartbeat, Limits, Shutdown};
+use crate::config::{self, Config, Heartbeat, Limits, Proxy, Shutdown};
 use crate::connection::inbound::{InboundPool, Incoming};
 use crate::connection::phase::Phase;
 use crate::connection::remote::Remote;
@@ -60,6 +60,8 @@ pub struct Settings {
     pub heartbeat: Heartbeat,
     /// Section `[shutdown]`.
     pub shutdown: Shutdown,
+    /// Section `[proxy]`.
+    pub proxy: Proxy,
     /// Section `[history]`.
     pub history: config::History,
 }
@@ -67,8 +69,8 @@ pub struct Settings {
 impl Settings {
     /// Those of a configuration, with its limits settled.
     pub fn new(config: &Config, limits: Limits) -> Self {
-        let Config { heartbeat, shutdown, history, .. } = config;
-        Self { limits, heartbeat: heartbeat.clone(), shutdown: shutdown.clone(), history: history.clone() }
+        let Config { heartbeat, shutdown, proxy, history, .. } = config.clone();
+        Self { limits, heartbeat, shutdown, proxy, history }
     }
 }
 
@@ -103,7 +105,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
         Self {
             pool: InboundPool::new(message_limits(limits)),
             buffer: vec![0; limits.turn_read],
-            hub: Hub::new(settings.limits, settings.heartbeat, history, random.u64(..)),
+            hub: Hub::new(settings.limits, settings.heartbeat, settings.proxy, history, random.u64(..)),
             streams: Vec::new(),
             application,
             gate,

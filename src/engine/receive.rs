@@ -76,7 +76,13 @@ impl<S: Stream, A: Application> Engine<S, A> {
             return 0;
         }
         let Some(stream) = self.streams.get_mut(peer.index as usize).and_then(Option::as_mut) else { return 0 };
-        match stream.read(buffer) {
+        let read = stream.read(buffer);
+        if matches!(connection.phase, Phase::Handshake(_))
+            && let Some(client) = stream.learned()
+        {
+            self.meet(peer, client);
+        }
+        match read {
             Ok(0) => self.end_of_stream(peer),
             Ok(read) => {
                 self.note_read(peer, read, buffer.len());

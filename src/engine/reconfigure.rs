@@ -42,6 +42,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
         self.hub.rooms.set_history(history, now.time);
         self.hub.limits = settings.limits;
         self.hub.heartbeat = settings.heartbeat;
+        self.hub.proxy = settings.proxy;
         self.shutdown = settings.shutdown;
         self.gate = gate;
         // Whoever comes from now on comes under the new settings, also into a place that is further up.

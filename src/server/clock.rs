@@ -28,6 +28,13 @@ impl Clock {
     }
 }
 
+/// The kernel's monotonic clock, by which a service manager tells when a reload began.
+pub(super) fn monotonic_micros() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let (seconds, nanos) = (u64::try_from(now.tv_sec).unwrap_or(0), u64::try_from(now.tv_nsec).unwrap_or(0));
+    seconds.saturating_mul(1_000_000).saturating_add(nanos / 1000)
+}
+
 /// Seconds since 1970-01-01 UTC; zero if the clock stands before that.
 pub fn unix_now() -> u64 {
     unix_ms() / 1000

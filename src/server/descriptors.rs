@@ -3,7 +3,7 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::StartError;
-use crate::config::Limits;
+use crate::config::{Admin, Limits};
 
 /// Descriptors that are not for connections: listeners, the poll, signals, the log, a spare one, and those who are told
 /// that the server is full.
@@ -19,12 +19,15 @@ const PENDING_SHARE: u32 = 8;
 ///
 /// # Errors
 /// If the configuration asks for more connections than the hard limit can hold.
-pub(super) fn settle_limits(limits: &Limits) -> Result<Limits, StartError> {
+pub(super) fn settle_limits(limits: &Limits, admin: &Admin) -> Result<Limits, StartError> {
     let files = raise_file_limit();
-    let most = u32::try_from(files.saturating_sub(RESERVE)).unwrap_or(u32::MAX);
+    // Its listener, those whom it serves, and one that is told that there are too many.
+    let admin = admin.listen.as_ref().map_or(0, |_| u64::from(admin.connections) + 2);
+    let reserve = RESERVE + admin;
+    let most = u32::try_from(files.saturating_sub(reserve)).unwrap_or(u32::MAX);
     let mut settled = limits.clone();
     if limits.connections > most || most == 0 {
-        return Err(StartError::TooFewFiles { wanted: limits.connections, files });
+        return Err(StartError::TooFewFiles { wanted: limits.connections, files, reserve });
     }
     if settled.connections == 0 {
         settled.connections = most.min(CONNECTIONS_MAX);
@@ -51,7 +54,7 @@ mod tests {
 
     #[test]
     fn limits_that_depend_on_the_system_are_filled_in() {
-        let settled = settle_limits(&Limits::default()).unwrap();
+        let settled = settle_limits(&Limits::default(), &Admin::default()).unwrap();
         assert!(settled.connections > 0);
         assert_eq!(settled.pending, PENDING_MIN.max(settled.connections / PENDING_SHARE));
     }
@@ -59,7 +62,7 @@ mod tests {
     #[test]
     fn a_limit_that_cannot_be_met_is_an_error_that_says_what_to_do() {
         let limits = Limits { connections: 1 << 24, ..Limits::default() };
-        let error = settle_limits(&limits).unwrap_err().to_string();
+        let error = settle_limits(&limits, &Admin::default()).unwrap_err().to_string();
         assert!(error.contains("limits.connections = 16777216") && error.contains("LimitNOFILE"), "{error}");
     }
 }

@@ -12,6 +12,7 @@ use mio::net::{TcpListener, UnixListener};
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, SockRef, TcpKeepalive, Type};
 
+use super::inherited::{self, Inherited};
 use super::socket::Socket;
 use super::socket_file::SocketFile;
 use crate::config::{Config, ListenAddress};
@@ -26,8 +27,8 @@ const BACKLOG: i32 = 4096;
 
 /// The kernel counts `TCP_KEEPIDLE` in whole seconds from 1 to 32,767; whoever pings more often than every second does not
 /// want dead peers cut sooner than that.
-const USER_TIMEOUT_MIN: Duration = Duration::from_secs(1);
-const USER_TIMEOUT_MAX: Duration = Duration::from_secs(32_767);
+pub(super) const USER_TIMEOUT_MIN: Duration = Duration::from_secs(1);
+pub(super) const USER_TIMEOUT_MAX: Duration = Duration::from_secs(32_767);
 
 /// How listeners are made, and what connections inherit from them.
 #[derive(Debug, Clone, Copy)]
@@ -81,8 +82,8 @@ pub(super) struct Listener {
 #[derive(Debug)]
 enum Listening {
     Tcp(TcpListener),
-    /// With its file, which goes when the listener goes.
-    Unix(UnixListener, #[expect(dead_code, reason = "it is there to be dropped")] SocketFile),
+    /// With its file, if it is ours: then it goes when the listener goes.
+    Unix(UnixListener, #[expect(dead_code, reason = "it is there to be dropped")] Option<SocketFile>),
 }
 
 /// What an attempt to accept came to.
@@ -104,10 +105,22 @@ impl Listener {
             ListenAddress::Tcp(address) => Self::open_tcp(*address, options),
             ListenAddress::Unix(path) => {
                 let (socket, file) = SocketFile::listen(path, options.unix_mode, BACKLOG)?;
-                let socket = Listening::Unix(UnixListener::from_std(socket.into()), file);
+                let socket = Listening::Unix(UnixListener::from_std(socket.into()), Some(file));
                 Ok(Self { socket, address: address.clone(), send_buffer: options.send_buffer, waiting: true })
             }
         }
+    }
+
+    /// A socket that listens already.
+    pub(super) fn adopt(inherited: Inherited, options: SocketOptions) -> io::Result<Self> {
+        let Inherited { socket, address } = inherited;
+        let socket = match socket {
+            inherited::Socket::Tcp(socket) => Listening::Tcp(socket),
+            inherited::Socket::Unix(socket) => Listening::Unix(socket, None),
+        };
+        let mut listener = Self { socket, address, send_buffer: 0, waiting: true };
+        listener.set_options(options)?;
+        Ok(listener)
     }
 
     fn open_tcp(address: SocketAddr, options: SocketOptions) -> io::Result<Self> {
@@ -221,7 +234,8 @@ impl Spare {
         self.paused_until = Some(now + PAUSE);
         self.file = None;
         if let Accepted::Connection(socket, _) = listener.accept() {
-            refuse(socket);
+            let text = "the server is out of file descriptors, try again later";
+            refuse(socket, &Refusal::new(Status::ServiceUnavailable, text).retry_after(5).render());
         }
         self.file = File::open("/dev/null").ok();
     }
@@ -249,10 +263,9 @@ impl Spare {
 }
 
 /// A whole answer for somebody for whom there is no place at all. A new socket's send buffer takes it in one piece.
-fn refuse(socket: Socket) {
-    let refusal = Refusal::new(Status::ServiceUnavailable, "the server is out of file descriptors, try again later");
-    let socket = socket.into_raw();
-    let _ = socket.send(&refusal.retry_after(5).render());
+pub(super) fn refuse(socket: Socket, answer: &[u8]) {
+    let Some(socket) = socket.into_raw() else { return };
+    let _ = socket.send(answer);
     let _ = socket.shutdown(std::net::Shutdown::Write);
     // What the client has sent so far is read, because unread bytes would turn the close into a reset that eats the
     // answer. Nobody can be waited for here.

@@ -4,6 +4,7 @@ use std::io;
 
 use mio::{Interest, Registry, Token};
 
+use super::inherited::Inherited;
 use super::listener::{Accepted, Listener, SocketOptions, Spare};
 use super::{ServerEngine, StartError, token_of};
 use crate::config::ListenAddress;
@@ -14,31 +15,39 @@ use crate::time::{Now, Time};
 #[derive(Debug)]
 pub(super) struct Listeners {
     all: Vec<Listener>,
+    /// A service manager has opened them and keeps them.
+    inherited: bool,
     spare: Spare,
     /// How often descriptors ran out.
     pub(super) exhausted: u64,
 }
 
 impl Listeners {
-    /// Opens a listener for each address; the first one is registered with `first_token`, the others with those above it.
+    /// Takes the inherited sockets, or opens a listener for each address if there are none; the first one is registered with
+    /// `first_token`, the others with those above it.
     pub(super) fn open(
         addresses: &[ListenAddress],
+        inherited: Vec<Inherited>,
         options: SocketOptions,
         registry: &Registry,
         first_token: usize,
     ) -> Result<Self, StartError> {
+        let are_inherited = !inherited.is_empty();
+        let addresses = addresses.iter().filter(|_| !are_inherited);
+        let taken = inherited.into_iter().map(|socket| (socket.address.clone(), Listener::adopt(socket, options)));
+        let opened = addresses.map(|address| (address.clone(), Listener::open(address, options)));
         let mut all = Vec::new();
-        for (place, address) in addresses.iter().enumerate() {
-            let opened = Listener::open(address, options).and_then(|mut listener| {
+        for (place, (address, listener)) in taken.chain(opened).enumerate() {
+            let registered = listener.and_then(|mut listener| {
                 listener.register(registry, Token(first_token + place))?;
                 Ok(listener)
             });
-            all.push(opened.map_err(|error| StartError::Listen(address.clone(), error))?);
+            all.push(registered.map_err(|error| StartError::Listen(address, error))?);
         }
         if all.is_empty() {
             return Err(StartError::NoListener);
         }
-        Ok(Self { all, spare: Spare::new(), exhausted: 0 })
+        Ok(Self { all, inherited: are_inherited, spare: Spare::new(), exhausted: 0 })
     }
 
     /// Connections that are accepted from now on get these.
@@ -48,6 +57,11 @@ impl Listeners {
 
     pub(super) fn addresses(&self) -> Vec<ListenAddress> {
         self.all.iter().map(|listener| listener.address.clone()).collect()
+    }
+
+    /// True if somebody else has opened them and keeps them open.
+    pub(super) fn are_inherited(&self) -> bool {
+        self.inherited
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -85,6 +99,7 @@ impl Listeners {
                 budget -= 1;
                 match listener.accept() {
                     Accepted::Connection(stream, remote) => {
+                        let stream = if engine.expects_introduction(remote) { stream.behind_proxy() } else { stream };
                         let peer = engine.accept(stream, remote, now);
                         let Some(stream) = engine.stream_mut(peer) else { continue };
                         let both = Interest::READABLE | Interest::WRITABLE;
@@ -109,10 +124,12 @@ impl Listeners {
     }
 
     /// Closes the listeners. Those whom the kernel has let in already are accepted first: they get an answer instead of
-    /// a reset.
+    /// a reset. Where the sockets stay open they wait for the next process instead.
     pub(super) fn close<A: Application>(&mut self, engine: &mut ServerEngine<A>, registry: &Registry, now: Now) {
-        self.all.iter_mut().for_each(Listener::wake);
-        self.accept(engine, registry, now);
+        if !self.inherited {
+            self.all.iter_mut().for_each(Listener::wake);
+            self.accept(engine, registry, now);
+        }
         for mut listener in self.all.drain(..) {
             // Closing it would do as well, but the poll's documentation asks for this.
             let _ = listener.deregister(registry);

@@ -7,30 +7,40 @@ use std::time::Duration;
 
 use mio::{Events, Poll, Token};
 
-use crate::config::{Config, ListenAddress};
+use crate::auth::AccessKeys;
+use crate::config::{self, Config, ListenAddress};
 use crate::connection::{Peer, Readiness};
 use crate::engine::{Application, Departure, Engine, Gate, Settings};
 use crate::time::Now;
 use crate::wire::close::Ending;
 
+mod admin;
 mod clock;
 mod descriptors;
+mod inherited;
 mod journal;
 mod listener;
 mod listeners;
+mod manager;
+mod process;
+mod proxied;
 mod reload;
 mod signals;
 mod socket;
 mod socket_file;
+mod visitor;
 
 pub use clock::unix_now;
+pub use inherited::WrongDescriptor;
 pub use journal::level_filter;
 pub use reload::{Fresh, Load};
 
+use admin::Admin;
 use clock::Clock;
 use journal::Warnings;
 use listener::SocketOptions;
 use listeners::Listeners;
+use manager::Manager;
 use signals::{Event, Signals};
 use socket::Socket;
 
@@ -53,11 +63,14 @@ pub struct Server<A: Application> {
     /// What the clocks said when this turn began.
     now: Now,
     listeners: Listeners,
+    /// Where administrators ask, if they may.
+    admin: Option<Admin>,
     engine: ServerEngine<A>,
     /// What is in force.
     config: Config,
     signals: Signals,
     reload_wanted: bool,
+    manager: Manager,
     /// How many times we were asked to end; requests that come together are one.
     terminations_seen: u32,
     warnings: Warnings,
@@ -69,30 +82,38 @@ pub struct Server<A: Application> {
 pub enum StartError {
     /// This address cannot be listened on.
     Listen(ListenAddress, io::Error),
+    /// A service manager has handed over something that cannot be listened on.
+    Inherited(WrongDescriptor),
     /// No address to listen on was given.
     NoListener,
+    /// The admin listener is a TCP port, and there are no keys.
+    AdminWithoutKeys,
     /// The open-file limit does not allow so many connections.
     TooFewFiles {
         /// `limits.connections`.
         wanted: u32,
         /// The hard limit.
         files: u64,
+        /// How many of those are for other things than connections.
+        reserve: u64,
     },
     /// The kernel refused something that every server needs.
     System(io::Error),
 }
 
 impl<A: Application> Server<A> {
-    /// Opens the listeners of `config`. From here on clients can connect; they are served once [`Server::run`] runs.
+    /// Opens the listeners of `config`, or takes those that a service manager has opened (`LISTEN_FDS`); then `listen` is not
+    /// looked at. From here on clients can connect; they are served once [`Server::run`] runs.
     ///
     /// # Errors
     /// See [`StartError`].
     pub fn bind(config: &Config, gate: Gate, application: A) -> Result<Self, StartError> {
-        let limits = descriptors::settle_limits(&config.limits)?;
+        let limits = descriptors::settle_limits(&config.limits, &config.admin)?;
         let poll = Poll::new().map_err(StartError::System)?;
         let signals = Signals::register(poll.registry(), SIGNALS).map_err(StartError::System)?;
         let options = SocketOptions::new(config);
-        let listeners = Listeners::open(&config.listen, options, poll.registry(), FIRST_OWN_TOKEN)?;
+        let inherited = inherited::take()?;
+        let listeners = Listeners::open(&config.listen, inherited, options, poll.registry(), FIRST_OWN_TOKEN)?;
         let settings = Settings::new(config, limits);
         let clock = Clock::start();
         Ok(Self {
@@ -101,10 +122,12 @@ impl<A: Application> Server<A> {
             clock,
             now: clock.now(),
             listeners,
+            admin: None,
             engine: Engine::new(application, gate, settings, fastrand::u64(..)),
             config: config.clone(),
             signals,
             reload_wanted: false,
+            manager: Manager::from_environment(),
             terminations_seen: 0,
             warnings: Warnings::default(),
             departures: Vec::new(),
@@ -114,6 +137,23 @@ impl<A: Application> Server<A> {
     /// The addresses that are listened on, with their real ports.
     pub fn addresses(&self) -> Vec<ListenAddress> {
         self.listeners.addresses()
+    }
+
+    /// Opens the admin listener, if the configuration has one; its address, with the real port, is returned. Without `keys`
+    /// everybody who reaches the socket may ask, so a TCP port needs them.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn administer(
+        &mut self,
+        settings: &config::Admin,
+        keys: Option<AccessKeys>,
+    ) -> Result<Option<ListenAddress>, StartError> {
+        self.admin = match &settings.listen {
+            Some(address) => Some(Admin::open(address, settings, keys, self.poll.registry())?),
+            None => None,
+        };
+        Ok(self.admin.as_ref().map(|admin| admin.address().clone()))
     }
 
     /// Serves until SIGTERM or SIGINT has been obeyed.
@@ -130,6 +170,7 @@ impl<A: Application> Server<A> {
     /// # Errors
     /// As [`Server::run`].
     pub fn run_reloading(&mut self, load: &mut Load<'_>) -> io::Result<()> {
+        self.manager.ready(self.engine.connections(), self.now.time);
         while self.goes_on() {
             self.turn()?;
             if std::mem::take(&mut self.reload_wanted) {
@@ -143,6 +184,7 @@ impl<A: Application> Server<A> {
     fn turn(&mut self) -> io::Result<()> {
         let now = self.wait()?;
         self.accept(now);
+        self.serve_administrators(now);
         self.engine.receive(now);
         self.engine.broadcast(now);
         self.engine.expire(now);
@@ -173,6 +215,11 @@ impl<A: Application> Server<A> {
                         }
                     }
                 }
+                Token(own) if own >= admin::FIRST_TOKEN => {
+                    if let Some(admin) = &mut self.admin {
+                        admin.wake(own - admin::FIRST_TOKEN, event);
+                    }
+                }
                 Token(own) if own >= FIRST_OWN_TOKEN => self.listeners.wake(own - FIRST_OWN_TOKEN),
                 Token(token) => {
                     let hangup = event.is_read_closed() || event.is_write_closed() || event.is_error();
@@ -188,10 +235,14 @@ impl<A: Application> Server<A> {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        if self.engine.is_busy() || (self.engine.has_room() && self.listeners.can_accept()) {
+        let admin = self.admin.as_ref();
+        let can_accept = self.engine.has_room() && self.listeners.can_accept();
+        if self.engine.is_busy() || can_accept || admin.is_some_and(Admin::is_busy) {
             return Some(Duration::ZERO);
         }
-        let wake = self.engine.next_wake().into_iter().chain(self.listeners.resume_at()).min()?;
+        let others = [self.listeners.resume_at(), self.manager.next_wake(self.engine.connections())];
+        let others = others.into_iter().flatten().chain(admin.and_then(Admin::next_wake));
+        let wake = self.engine.next_wake().into_iter().chain(others).min()?;
         // The turn that just ended took a little of this time; that is how late a deadline may be.
         Some(wake.since(self.now.time).min(WAIT_MAX))
     }
@@ -203,6 +254,14 @@ impl<A: Application> Server<A> {
         self.warnings.strike(text, self.listeners.exhausted, now.time);
     }
 
+    /// What an administrator says is said in this turn, like what peers say.
+    fn serve_administrators(&mut self, now: Now) {
+        if let Some(admin) = &mut self.admin {
+            admin.serve(&mut self.engine, self.poll.registry(), self.listeners.exhausted, now);
+            admin.warn(&mut self.warnings, now.time);
+        }
+    }
+
     fn reap(&mut self, now: Now) {
         self.engine.reap(now, &mut self.departures);
         if !self.departures.is_empty() {
@@ -212,6 +271,7 @@ impl<A: Application> Server<A> {
             journal::log_departure(&departure);
         }
         self.warnings.look_at(self.engine.counters(), now.time);
+        self.manager.turn(self.engine.connections(), now.time);
         #[cfg(debug_assertions)]
         self.engine.check_invariants();
     }
@@ -220,8 +280,11 @@ impl<A: Application> Server<A> {
     fn stop_accepting(&mut self, now: Now) {
         if !self.listeners.is_empty() {
             log::info!("shutting down: {} connections", self.engine.connections());
+            self.manager.stopping(self.config.shutdown.timeout);
         }
-        self.engine.begin_shutdown(Ending::ShuttingDown, now);
+        // Sockets that stay are served by the next process: it is a restart, as far as we can know.
+        let ending = if self.listeners.are_inherited() { Ending::Restarting } else { Ending::ShuttingDown };
+        self.engine.begin_shutdown(ending, now);
         self.listeners.close(&mut self.engine, self.poll.registry(), now);
     }
 
@@ -249,12 +312,13 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
+            Self::Inherited(wrong) => write!(f, "{wrong}"),
             Self::NoListener => write!(f, "there is no address to listen on: set listen = [\"127.0.0.1:8080\"]"),
-            Self::TooFewFiles { wanted, files } => write!(
+            Self::AdminWithoutKeys => write!(f, "{}", config::Rule::AdminKeys),
+            Self::TooFewFiles { wanted, files, reserve } => write!(
                 f,
-                "limits.connections = {wanted} cannot be met: the open-file limit is {files}, of which {} are kept back; \
-                 lower it, or raise the limit (ulimit -Hn, or LimitNOFILE= in the systemd unit)",
-                descriptors::RESERVE
+                "limits.connections = {wanted} cannot be met: the open-file limit is {files}, of which {reserve} are kept back; \
+                 lower it, or raise the limit (ulimit -Hn, or LimitNOFILE= in the systemd unit)"
             ),
             Self::System(error) => write!(f, "cannot start: {error}"),
         }

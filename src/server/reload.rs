@@ -5,12 +5,19 @@
 
 use super::listener::SocketOptions;
 use super::{Server, descriptors, journal};
+use crate::auth::AccessKeys;
 use crate::config::{Config, SETTINGS, Setting};
 use crate::engine::{Application, Gate, Settings};
 
 /// Settings that are only looked at when the server starts: section and key.
-const AT_START: [(&str, &str); 4] =
-    [("", "listen"), ("sockets", "reuse_port"), ("sockets", "unix_mode"), ("log", "time")];
+const AT_START: [(&str, &str); 6] = [
+    ("", "listen"),
+    ("sockets", "reuse_port"),
+    ("sockets", "unix_mode"),
+    ("log", "time"),
+    ("admin", "listen"),
+    ("admin", "unix_mode"),
+];
 
 /// What was read anew.
 pub struct Fresh {
@@ -18,6 +25,8 @@ pub struct Fresh {
     pub config: Config,
     /// Keys and origins.
     pub gate: Gate,
+    /// The keys of administrators, if there are any.
+    pub admin_keys: Option<AccessKeys>,
 }
 
 /// Reads everything anew and changes nothing; or says, one line for each, what is wrong.
@@ -29,22 +38,29 @@ impl<A: Application> Server<A> {
             log::info!("SIGHUP while shutting down: nothing is read anew");
             return;
         }
-        if let Err(problems) = load().and_then(|fresh| self.adopt(fresh)) {
-            for problem in problems {
-                log::error!("{problem}");
-            }
+        self.manager.reloading();
+        let outcome = load().and_then(|fresh| self.adopt(fresh));
+        self.manager.reloaded(outcome.is_ok(), self.engine.connections(), self.now.time);
+        for problem in outcome.as_ref().err().into_iter().flatten() {
+            log::error!("{problem}");
+        }
+        if outcome.is_err() {
             log::error!("nothing was reloaded: everything stays as it was");
         }
     }
 
     fn adopt(&mut self, fresh: Fresh) -> Result<(), Vec<String>> {
-        let Fresh { config, gate } = fresh;
-        let limits = descriptors::settle_limits(&config.limits).map_err(|error| vec![error.to_string()])?;
+        let Fresh { config, gate, admin_keys } = fresh;
+        let limits =
+            descriptors::settle_limits(&config.limits, &config.admin).map_err(|error| vec![error.to_string()])?;
         let options = SocketOptions::new(&config);
         let settings = Settings::new(&config, limits);
         log::set_max_level(journal::level_filter(config.log.level));
         if let Err(error) = self.listeners.set_options(options) {
             log::warn!("new connections keep the socket options of before: {error}");
+        }
+        if let Some(admin) = &mut self.admin {
+            admin.reconfigure(&config.admin, admin_keys);
         }
         self.engine.reconfigure(settings, gate, self.now);
         let (application, mut desk) = self.engine.application_mut(self.now);
@@ -63,6 +79,8 @@ impl<A: Application> Server<A> {
         self.config.listen = before.listen;
         self.config.sockets = before.sockets;
         self.config.log.time = before.log.time;
+        self.config.admin.listen = before.admin.listen;
+        self.config.admin.unix_mode = before.admin.unix_mode;
         if self.config.limits.send_buffer == 0 {
             self.config.limits.send_buffer = before.limits.send_buffer;
         }

@@ -125,7 +125,7 @@ impl<'a> Request<'a> {
     }
 
     /// The values of all header lines called `name` (in any letter case), in order.
-    pub fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    pub fn values(&self, name: &str) -> impl DoubleEndedIterator<Item = &'a [u8]> {
         self.headers
             .iter()
             .filter(move |header| header.name.eq_ignore_ascii_case(name))
@@ -135,7 +135,7 @@ impl<'a> Request<'a> {
     /// The elements of a comma-separated list that may be spread over several header lines.
     ///
     /// Empty elements are passed over, as RFC 9110 section 5.6.1.2 asks of a recipient.
-    pub fn elements(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    pub fn elements(&self, name: &str) -> impl DoubleEndedIterator<Item = &'a [u8]> {
         self.values(name)
             .flat_map(|value| value.split(|byte| *byte == b','))
             .map(<[u8]>::trim_ascii)

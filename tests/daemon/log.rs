@@ -161,13 +161,13 @@ fn nobody_can_write_a_log_line_of_their_own() {
     assert!(!line.contains('\u{202e}'), "the direction of the line can be turned: {line:?}");
 }
 
-/// The journal stamps lines itself; anywhere else a line begins with the time.
+/// A line begins with the time, also where somebody else's standard error is the journal; `systemd.rs` has the journal.
 #[test]
-fn lines_have_a_time_stamp_unless_the_journal_makes_one() {
+fn lines_have_a_time_stamp() {
     let journal = [("JOURNAL_STREAM", "8:12345")];
     let rows = [
         ("", false, true),
-        ("", true, false),
+        ("", true, true),
         ("[log]\ntime = \"always\"", true, true),
         ("[log]\ntime = \"never\"", false, false),
         ("[log]\ntime = \"auto\"", false, true),

@@ -23,11 +23,15 @@
 //! | `limits.rs` | numbers of connections, messages and fragments |
 //! | `floods.rs` | more than the limits allow, and that those who are in are served |
 //! | `descriptors.rs` | running out of file descriptors; many comings and goings leave nothing behind |
+//! | `proxy.rs`, `real_proxies.rs` | who is the client behind a proxy; nginx, HAProxy and Caddy |
 //! | `reload.rs` | SIGHUP: what is read anew, and what a mistake in it does |
+//! | `systemd.rs` | what a service manager is told |
+//! | `socket_activation.rs` | sockets that somebody else has opened, and keeps |
 //! | `shutdown.rs` | SIGTERM, SIGINT, a second signal, and what everybody is told |
 //! | `config.rs` | file, environment and flags; how mistakes are reported |
 //! | `cli.rs` | subcommands, exit codes, what is printed at the start |
 //! | `health.rs` | `/healthz`, `/readyz` and other plain requests |
+//! | `admin.rs` | the admin listener: numbers, lists, deeds, and who may ask |
 //! | `log.rs` | one line per ending, and no secrets in it |
 //! | `page.rs` | the chat page and a browser's way in |
 //! | `websocat.rs` | a client that somebody else wrote |
@@ -35,6 +39,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this crate is nothing but tests")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "whatever a test did not want fails it, now and later")]
 
+mod admin;
 mod broadcast;
 mod cli;
 mod commands;
@@ -53,12 +58,16 @@ mod names;
 mod origin;
 mod page;
 mod ping;
+mod proxy;
+mod real_proxies;
 mod reload;
 mod resume;
 mod rooms;
 mod shutdown;
 mod slow_reader;
+mod socket_activation;
 #[path = "../support/mod.rs"]
 mod support;
+mod systemd;
 mod token;
 mod websocat;

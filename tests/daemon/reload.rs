@@ -13,8 +13,11 @@ fn start(text: &str) -> (Daemon, TempFile) {
     (daemon, file)
 }
 
+/// In one piece, because a daemon may be reading it right now.
 fn rewrite(file: &TempFile, text: &str) {
-    std::fs::write(file.path(), text).expect("a file to write to");
+    let new = file.path().with_extension("new");
+    std::fs::write(&new, text).expect("a file to write to");
+    std::fs::rename(new, file.path()).expect("a file to replace");
 }
 
 /// Sends SIGHUP and waits for the line that tells what came of it.

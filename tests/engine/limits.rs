@@ -157,3 +157,70 @@ fn nobody_is_moved_into_a_full_room() {
     assert_eq!((desk.room(a), desk.room_name(room)), (Some(room), Some("/ws/c")));
     w.settle();
 }
+
+const PROXY: [u8; 4] = [127, 0, 0, 1];
+
+/// Comes through `PROXY`, which adds these header lines; the status.
+fn knock_through(w: &mut World, extra: &str) -> u16 {
+    let (peer, wire) = w.accept_from(PROXY.into());
+    w.send(peer, &wire, &upgrade("/ws/a", extra));
+    w.settle();
+    answer(&wire)[9..12].parse().unwrap()
+}
+
+fn remotes(w: &mut World) -> Vec<String> {
+    let now = w.now();
+    let (_, desk) = w.engine.application_mut(now);
+    desk.peers().filter_map(|peer| desk.remote(peer)).map(|remote| remote.to_string()).collect()
+}
+
+#[test]
+fn nobody_is_believed_who_is_not_trusted() {
+    let mut w = World::new(App::default(), |c| c.limits.connections_per_address = 2);
+    let statuses = [1, 2, 3].map(|n| knock_through(&mut w, &format!("X-Forwarded-For: 192.0.2.{n}\r\n")));
+    assert_eq!(statuses, [101, 101, 429]);
+    assert_eq!(remotes(&mut w), ["127.0.0.1:9"; 2]);
+}
+
+#[test]
+fn a_trusted_proxy_says_who_is_counted() {
+    let mut w = World::new(App::default(), |c| {
+        c.proxy.trusted = vec!["127.0.0.1".parse().unwrap(), "10.0.0.0/8".parse().unwrap()];
+        c.limits.connections_per_address = 2;
+        // Not for the proxy itself, on whose connections nobody knows yet who it is.
+        c.limits.pending_per_address = 1;
+    });
+    let idle: Vec<_> = (0..5).map(|_| w.accept_from(PROXY.into())).collect();
+    let through = |w: &mut World, value: &str| knock_through(w, &format!("X-Forwarded-For: {value}\r\n"));
+    assert_eq!(through(&mut w, "192.0.2.1"), 101);
+    assert_eq!(through(&mut w, "192.0.2.9, 192.0.2.1:4711, 10.1.2.3"), 101);
+    assert_eq!(through(&mut w, "192.0.2.1"), 429);
+    assert_eq!(through(&mut w, "2001:db8::1"), 101);
+    // A client's own claim is to the left of what the proxy adds.
+    assert_eq!(through(&mut w, "192.0.2.77, 192.0.2.1"), 429);
+    assert_eq!(knock(&mut w, [192, 0, 2, 1]).0, 429, "who comes without the proxy is the same client");
+    assert_eq!(remotes(&mut w), ["192.0.2.1", "192.0.2.1:4711", "2001:db8::1"]);
+    // What cannot be understood leaves the proxy's own address, which is not counted.
+    for value in ["unknown", "_hidden", "192.0.2.1:x", "\"", "192.0.2.1, [", ""] {
+        assert_eq!(through(&mut w, value), 101, "{value}");
+    }
+    assert_eq!((w.engine.counters().connections_per_address_full, w.engine.connections() >= idle.len()), (3, true));
+}
+
+#[test]
+fn the_rate_of_an_address_holds_behind_a_proxy() {
+    let mut w = World::new(App::default(), |c| {
+        c.proxy.trusted = vec!["127.0.0.1".parse().unwrap()];
+        c.limits.handshakes_per_second_per_address = 1;
+        c.limits.handshake_burst_per_address = 3;
+        (c.limits.handshakes_per_second, c.limits.handshake_burst) = (1, 5);
+        c.limits.pending = 4;
+    });
+    let mut statuses = (0..50).map(|_| knock_through(&mut w, "X-Forwarded-For: 192.0.2.1\r\n"));
+    assert_eq!(statuses.by_ref().filter(|status| *status == 101).count(), 3);
+    // Two are left for others, the flood has taken nothing of them.
+    let others = (2..9).map(|n| knock_through(&mut w, &format!("X-Forwarded-For: 192.0.2.{n}\r\n")));
+    assert_eq!(others.collect::<Vec<_>>(), [101, 101, 503, 503, 503, 503, 503]);
+    // Those who were refused do not keep others out by waiting.
+    assert!(w.engine.connections() < 5 + 17, "{}", w.engine.connections());
+}

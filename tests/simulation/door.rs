@@ -73,6 +73,8 @@ impl<W: Witness> World<W> {
         let (_, desk) = self.engine.application_mut(self.now);
         let mut crowds = Crowds::default();
         for ip in desk.peers().filter_map(|peer| desk.remote(peer)).filter_map(Remote::ip) {
+            // Whoever is in has sent its request, and with it the proxy has told whose it is.
+            assert!(ip.to_string().starts_with("192.0.2."), "{ip} is no client");
             *crowds.by_address.entry(ip).or_default() += 1;
         }
         for room in desk.rooms() {
@@ -88,7 +90,8 @@ impl<W: Witness> World<W> {
         // Those who are still to be admitted have been let in.
         crowds.by_address.clear();
         for place in self.places.values() {
-            *crowds.by_address.entry(place.client.remote.ip()).or_default() += 1;
+            let client = place.client.visit.forwarded.unwrap_or(place.client.remote);
+            *crowds.by_address.entry(client.ip()).or_default() += 1;
         }
         self.door.before = crowds;
     }

@@ -1,16 +1,20 @@
 //! What a seed decides: the limits, when they change, the application, the crowd, and how badly the network behaves.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use hollerd::auth::{Auth, JwtKeys};
-use hollerd::config::{BinaryPolicy, Chat, Heartbeat, History, Limits, Shutdown};
+use hollerd::config::{BinaryPolicy, Chat, Heartbeat, History, Limits, Proxy, Shutdown};
 use hollerd::engine::{Gate, Settings};
 use hollerd::time::Time;
 use hollerd::wire::close::Ending;
 
 use crate::request::SECRET;
 use crate::socket::Faults;
+
+/// Whose word counts about who their clients are.
+const PROXIES: &str = "198.51.100.0/24";
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ pub(crate) struct Plan {
     pub(crate) crowd: usize,
     /// From how many addresses they come.
     pub(crate) addresses: u8,
+    /// How many in a hundred come through a proxy.
+    pub(crate) proxied: u8,
     /// At which step the server is told to stop, and with what.
     pub(crate) shutdown: Option<(u64, Ending)>,
     /// The clock jumps once in so many steps.
@@ -85,6 +91,7 @@ impl Plan {
             tokens: random.u8(..3) == 0,
             crowd,
             addresses: random.u8(1..6),
+            proxied: if random.bool() { random.u8(..100) } else { 0 },
             shutdown: (random.u8(..3) == 0).then(|| (random.u64(steps / 4..=steps), ending)),
             jump_every: if random.bool() { u64::MAX } else { random.u64(100..1000) },
             faults: faults(random),
@@ -103,6 +110,10 @@ impl Plan {
     /// When the present settings came into force.
     pub(crate) fn reloaded(&self) -> Time {
         self.eras.last().map_or(Time::START, |era| era.from)
+    }
+
+    pub(crate) fn is_proxy(&self, ip: IpAddr) -> bool {
+        self.settings.proxy.trusted.iter().any(|network| network.contains(Some(ip)))
     }
 
     pub(crate) fn gate(&self) -> Gate {
@@ -129,6 +140,12 @@ fn eras(seed: u64, steps: u64, crowd: usize) -> VecDeque<(u64, Era)> {
         step += random.u64(1..=pause);
     }
     eras
+}
+
+fn settings(random: &mut fastrand::Rng, limits: Limits, tight: bool) -> Settings {
+    let proxy = Proxy { trusted: vec![PROXIES.parse().unwrap()], ..Proxy::default() };
+    let (heartbeat, shutdown) = (heartbeat(random, tight), shutdown(random));
+    Settings { limits, heartbeat, shutdown, proxy, history: history(random, tight) }
 }
 
 fn millis(random: &mut fastrand::Rng, range: std::ops::Range<u64>) -> Duration {
@@ -197,11 +214,6 @@ fn shutdown(random: &mut fastrand::Rng) -> Shutdown {
         interval: millis(random, 0..300),
         timeout: if random.u8(..3) == 0 { millis(random, 0..500) } else { Duration::from_secs(30) },
     }
-}
-
-fn settings(random: &mut fastrand::Rng, limits: Limits, tight: bool) -> Settings {
-    let (heartbeat, shutdown) = (heartbeat(random, tight), shutdown(random));
-    Settings { limits, heartbeat, shutdown, history: history(random, tight) }
 }
 
 fn history(random: &mut fastrand::Rng, tight: bool) -> History {

@@ -1,5 +1,7 @@
 //! What clients ask for when they come: a room with or without a token, a page, or nonsense.
 
+use std::net::SocketAddr;
+
 use hollerd::auth::{Claims, RoomGrant, mint};
 
 use crate::tap::KEY;
@@ -23,8 +25,23 @@ pub(crate) struct Visit {
     pub(crate) awaits_token: bool,
     /// The second at which its token ends.
     pub(crate) expires: Option<u64>,
+    /// The client, as the proxy says through which it comes.
+    pub(crate) forwarded: Option<SocketAddr>,
     /// It ends its side behind its head.
     pub(crate) ends: bool,
+}
+
+/// The same through a proxy that says that it is `client` who comes. Others say so too, and are not to be believed.
+pub(crate) fn through_a_proxy(random: &mut fastrand::Rng, client: SocketAddr, mut visit: Visit) -> Visit {
+    let claim = ["", "203.0.113.77, ", "unknown, ", "\", "][random.usize(..4)];
+    let detour = ["", ", 198.51.100.7"][random.usize(..2)];
+    let host = b"Host: sim\r\n";
+    if let Some(at) = visit.head.windows(host.len()).position(|window| window == host) {
+        let line = format!("X-Forwarded-For: {claim}{client}{detour}\r\n");
+        visit.head.splice(at..at, line.into_bytes());
+        visit.forwarded = Some(client);
+    }
+    visit
 }
 
 pub(crate) fn visit(random: &mut fastrand::Rng, tokens: bool, unix: u64) -> Visit {

@@ -166,7 +166,13 @@ impl<W: Witness> World<W> {
             let host = self.random.u8(1..=self.plan.addresses);
             // The port tells connections apart.
             let remote = SocketAddr::from(([192, 0, 2, host], self.arrived));
-            let visit = request::visit(&mut self.random, self.plan.tokens, self.now.unix());
+            let mut visit = request::visit(&mut self.random, self.plan.tokens, self.now.unix());
+            let mut remote = remote;
+            // A HEAD may be refused on arrival with a body or, when its client is known, without one: nobody can tell.
+            if self.random.u8(..100) < self.plan.proxied && !visit.head_only {
+                visit = request::through_a_proxy(&mut self.random, remote, visit);
+                remote = SocketAddr::from(([198, 51, 100, host], self.arrived));
+            }
             self.backlog.push_back(Client::new(self.random.u64(..), &self.plan, remote, visit));
         }
     }
@@ -240,7 +246,10 @@ impl<W: Witness> World<W> {
             self.door.look(self.engine.counters());
             let peer = self.engine.accept(Line(Rc::clone(&client.socket)), client.remote.into(), self.now);
             client.peer = Some(peer);
-            self.door.came(self.engine.counters(), client.remote.ip(), self.now.time);
+            // Those who come through a proxy are counted when their request is there.
+            if !self.plan.is_proxy(client.remote.ip()) {
+                self.door.came(self.engine.counters(), client.remote.ip(), self.now.time);
+            }
             self.door.audit(&self.plan.settings.limits);
             assert!(self.engine.stream_mut(peer).is_some(), "a connection has no stream");
             if self.random.u8(..=255) == 0 {
@@ -281,8 +290,10 @@ impl<W: Witness> World<W> {
 
     /// Removes a connection that has departed.
     pub(crate) fn bury(&mut self, remote: Remote) -> (Peer, Place) {
-        let found =
-            self.places.iter().find(|(_, place)| Remote::from(place.client.remote) == remote).map(|(&peer, _)| peer);
+        let is_it = |client: &Client| {
+            Remote::from(client.remote) == remote || client.visit.forwarded.is_some_and(|it| Remote::from(it) == remote)
+        };
+        let found = self.places.iter().find(|(_, place)| is_it(&place.client)).map(|(&peer, _)| peer);
         let peer = found.unwrap_or_else(|| panic!("{remote} departs a second time, or never came"));
         self.gone.push(peer);
         let place = self.places.remove(&peer);

@@ -20,13 +20,15 @@ impl Watch {
         Self { meter, descriptors: meter.descriptors().len(), begun: now(), samples: Vec::new() }
     }
 
-    pub(crate) fn sample(&mut self) {
+    /// Takes a sample and says how many there are.
+    pub(crate) fn sample(&mut self) -> usize {
         let kib = self.meter.private_kib();
         self.samples.push(kib);
         if self.samples.len().is_multiple_of(SAMPLES_PER_LINE) {
             let descriptors = self.meter.descriptors().len();
             println!("{:>4} s: {kib} KiB, {descriptors} descriptors", self.begun.elapsed().as_secs());
         }
+        self.samples.len()
     }
 
     /// Memory is as large in the last quarter as in the second one, give or take what an allocator keeps back.

@@ -155,6 +155,17 @@ impl Daemon {
         }
     }
 
+    /// Waits for a whole printed line that contains `needle` and returns it.
+    pub(crate) fn await_printed(&self, needle: &str) -> String {
+        let line = |text: &str| {
+            text.split_inclusive('\n').find(|line| line.contains(needle) && line.ends_with('\n')).map(str::to_owned)
+        };
+        match self.process.await_stdout(PATIENCE, line) {
+            Some(line) => line.trim_end().to_owned(),
+            None => panic!("no line with {needle:?} in:\n{}", self.stdout()),
+        }
+    }
+
     /// Waits for the one log line about the end of this connection and returns it.
     pub(crate) fn await_ending(&self, client: SocketAddr) -> String {
         // With the character behind it, because the address of another client may begin with this one.

@@ -29,12 +29,17 @@ impl Process {
     }
 
     fn spawn_with(command: &mut Command, input: Stdio) -> Self {
-        command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::spawn_with_streams(command, input, None)
+    }
+
+    /// As [`Process::spawn`], with this input and, if there is one, with this output instead of one that is gathered.
+    pub(crate) fn spawn_with_streams(command: &mut Command, input: Stdio, output: Option<Stdio>) -> Self {
+        command.stdin(input).stdout(output.unwrap_or_else(Stdio::piped)).stderr(Stdio::piped());
         let mut child = match command.spawn() {
             Ok(child) => child,
             Err(error) => panic!("{command:?} did not start: {error}"),
         };
-        let stdout = Output::drain(child.stdout.take().expect("stdout is piped"));
+        let stdout = child.stdout.take().map_or_else(Output::nothing, Output::drain);
         let stderr = Output::drain(child.stderr.take().expect("stderr is piped"));
         Self { child, stdout, stderr }
     }
@@ -112,6 +117,10 @@ struct Output {
 }
 
 impl Output {
+    fn nothing() -> Arc<Self> {
+        Self::drain(std::io::empty())
+    }
+
     fn drain(pipe: impl Read + Send + 'static) -> Arc<Self> {
         let output = Arc::new(Self { lines: Mutex::default(), changed: Condvar::new() });
         let filled = Arc::clone(&output);

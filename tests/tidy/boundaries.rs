@@ -42,13 +42,13 @@ pub(crate) const CLOCK: Boundary = Boundary {
 
 pub(crate) const LOG: Boundary = Boundary {
     names: &["::log::error", "::log::warn", "::log::info", "::log::debug", "::log::trace", "::log::log", "::log::*"],
-    only: &["server", "main.rs"],
+    only: &["server", "main.rs", "logger.rs"],
     advice: "return what happened; the server writes the one line about it",
 };
 
 pub(crate) const ENVIRONMENT: Boundary = Boundary {
     names: &["::std::env", "::std::fs"],
-    only: &["server", "main.rs", "files.rs", "config/mod.rs"],
+    only: &["server", "main.rs", "files.rs", "logger.rs", "config/mod.rs"],
     advice: "take the content, or a function that reads it, as an argument",
 };
 

@@ -54,7 +54,7 @@ fn packaged() -> String {
     config::sample().replacen(
         "#jwt_keys = []",
         "# The package made this one, in /etc/hollerd/jwt.secret; the unit hands it over with LoadCredential=.\n\
-         jwt_keys = [\"/run/credentials/hollerd.service/jwt\"]",
+         jwt_keys = [\"credential:jwt\"]",
         1,
     )
 }
@@ -79,7 +79,7 @@ mod tests {
         let text = packaged();
         let file = Some((Path::new("hollerd.toml"), text.as_str()));
         let mut config = Config::load(file, std::iter::empty(), &Overrides::default()).unwrap();
-        assert_eq!(config.auth.jwt_keys, [Path::new("/run/credentials/hollerd.service/jwt")]);
+        assert_eq!(config.auth.jwt_keys, [Path::new("credential:jwt")]);
         config.auth.jwt_keys.clear();
         assert_eq!(config, Config::default());
     }

@@ -237,11 +237,30 @@ const FORMAT: &[&str] = &[
 const TERMS: &[(&str, &[(&str, &str)])] = &[
     (
         "SIGNALS",
-        &[(
-            "`SIGTERM`, `SIGINT`",
-            "Stop: close the listeners, tell everybody 1001 in batches ({shutdown.batch}, {shutdown.interval}), and exit when \
-             all have gone or {shutdown.timeout} has passed. A second one ends at once.",
-        )],
+        &[
+            (
+                "`SIGHUP`",
+                "Read the configuration and the keys anew. Everybody stays connected. If anything is wrong with them, everything \
+                 stays as it was, and the log says what is wrong and where. It also says what needs a restart, such as \
+                 {listen}.",
+            ),
+            (
+                "`SIGTERM`, `SIGINT`",
+                "Stop: close the listeners, tell everybody 1001 in batches ({shutdown.batch}, {shutdown.interval}), and exit \
+                 when all have gone or {shutdown.timeout} has passed. A second one ends at once.",
+            ),
+        ],
+    ),
+    (
+        "FILES",
+        &[
+            ("{/etc/hollerd/hollerd.toml}", "The configuration of the service."),
+            (
+                "{/etc/hollerd/jwt.secret}",
+                "The secret that verifies tokens, and makes them: `hollerd token new --secret-file`. The package makes it once, \
+                 for root alone, and removes it when it is purged.",
+            ),
+        ],
     ),
     (
         "ENVIRONMENT",

@@ -1,7 +1,10 @@
 //! Any bytes as a request: what comes out must not depend on how the network cut them.
 #![no_main]
 
+use std::net::IpAddr;
+
 use hollerd::wire::credential::{TokenSources, credentials};
+use hollerd::wire::forwarded::{forwarded, x_forwarded_for};
 use hollerd::wire::request::{HeadLimits, Parsed, parse, parse_from};
 use hollerd::wire::upgrade::classify;
 use libfuzzer_sys::fuzz_target;
@@ -31,6 +34,14 @@ fn outcome(parsed: Result<Parsed<'_>, hollerd::wire::response::Refusal>) -> Opti
         Ok(Parsed::Complete { request, head_len }) => {
             let sources = TokenSources { cookie: Some("hollerd_token"), query: true };
             assert!(credentials(&request, &sources).is_none_or(|credential| !credential.token.is_empty()));
+            // Who trusts nobody believes the last one only, and who trusts everybody the first one.
+            let nodes = [x_forwarded_for(&request, |_| false), forwarded(&request, |_| false)];
+            assert_eq!(
+                nodes.map(|node| node.is_some()),
+                [x_forwarded_for(&request, |_| true).is_some(), forwarded(&request, |_| true).is_some()]
+            );
+            let half = x_forwarded_for(&request, |ip| matches!(ip, IpAddr::V4(_)));
+            assert!(half.is_none_or(|(ip, _)| ip == ip.to_canonical()));
             let refused = classify(&request).err();
             assert!(refused.is_none_or(|refusal| refusal.render().starts_with(b"HTTP/1.1 4")));
             Some(Ok(head_len))
