@@ -10,6 +10,8 @@ use crate::wire::frame::{Message, printable};
 impl Chat {
     /// A line from somebody who speaks the text protocol: a name first, then what it has to say, or a command.
     pub(super) fn hear_line(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, line: &str) {
+        // websocat sends a line with its end.
+        let line = line.strip_suffix('\n').map_or(line, |line| line.strip_suffix('\r').unwrap_or(line));
         let is_named = matches!(desk.data(peer), Some(Member::Named { .. }));
         match command::parse(line) {
             Ok(Command::Help) => reply(desk, peer, command::HELP),

@@ -84,3 +84,17 @@ fn a_line_with_a_slash_is_said_with_two() {
         client.expect_quiet();
     }
 }
+
+/// Some clients send a line with its end, as websocat does.
+#[test]
+fn one_line_end_is_not_said() {
+    let daemon = Daemon::without_auth("");
+    let mut yuan = daemon.enter("/ws", "yuan");
+    let mut kim = daemon.enter("/ws", "kim");
+    for (sent, heard) in
+        [("hi\n", "hi"), ("hi\r\n", "hi"), ("one\ntwo\n\n", "one\ntwo\n"), ("\r", "\r"), ("//x\n", "/x")]
+    {
+        yuan.text(sent);
+        kim.expect_text(&format!("yuan: {heard}"));
+    }
+}
