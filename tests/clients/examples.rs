@@ -174,3 +174,26 @@ fn the_python_example_says_what_is_piped_into_it() {
 fn the_python_example_gives_up_when_it_should() {
     gives_up_when_it_should(|| python("examples/chat.py"));
 }
+
+/// The lines in the README, at another address.
+#[test]
+#[ignore = "needs node"]
+fn the_readme_s_javascript_runs() {
+    let daemon = Daemon::start(&[]);
+    let token = daemon.token().expect("a printed token");
+    let mut alex = Person::enter(&daemon, "/ws", "alex");
+    let readme = include_str!("../../README.md");
+    let (_, block) = readme.split_once("```js\n").expect("a block of JavaScript");
+    let (block, _) = block.split_once("```").expect("its end");
+    assert!(block.contains("127.0.0.1:8080"));
+    let block = block.replace("127.0.0.1:8080", &daemon.address().to_string());
+    let script = format!("import WebSocket from \"ws\";\nconst token = {token:?};\n{block}");
+    let mut command = Command::new("node");
+    command.args(["--input-type=module", "--eval", &script]).current_dir(crate::home());
+    let yuan = Process::spawn(&mut command);
+    alex.expect(json!({"type": "joined", "name": "yuan", "users": 2}));
+    alex.expect(json!({"type": "message", "sequence": 1, "from": "yuan", "text": "good morning"}));
+    yuan.expect_line("my message has the number 1");
+    alex.say(&json!({"type": "say", "text": "hi yuan"}));
+    yuan.expect_line("alex: hi yuan");
+}
