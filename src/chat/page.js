@@ -46,7 +46,7 @@ const words = Object.fromEntries([...`
   doubtful|This may not have been heard.|別人可能沒收到。
   resend|Send again|再傳一次
   discard|Discard|捨棄
-  missing|{} messages are missing here.|這裡缺少 {} 則訊息。
+  missing|Missing messages: {}|這裡缺少 {} 則訊息。
   anew|The server started anew. What was said meanwhile may be missing.|伺服器重新啟動過，這段期間的訊息可能不在這裡。
   joined|{} joined|{} 進來了
   left|{} left|{} 離開了
@@ -55,7 +55,7 @@ const words = Object.fromEntries([...`
   private|private|私訊
   to|private, to {}|私訊給 {}
   more|and {} more|還有 {} 人
-  news|{} new messages|{} 則新訊息
+  news|New messages: {}|{} 則新訊息
   newest|To the newest|回到最新訊息
   too_long|Too long: {} of {} characters|太長了：{} 個字，上限 {} 個字
   commands|Commands: /msg NAME TEXT, /name NAME, /who, //TEXT says /TEXT|指令：/msg 名字 內容、/name 名字、/who、//內容（說出 /內容）

@@ -30,12 +30,14 @@
 //! | `health.rs` | `/healthz`, `/readyz` and other plain requests |
 //! | `log.rs` | one line per ending, and no secrets in it |
 //! | `page.rs` | the chat page and a browser's way in |
+//! | `browser.rs` | the chat page in a real browser |
 //! | `websocat.rs` | a client that somebody else wrote |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this crate is nothing but tests")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "whatever a test did not want fails it, now and later")]
 
 mod broadcast;
+mod browser;
 mod cli;
 mod commands;
 mod config;
