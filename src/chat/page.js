@@ -168,8 +168,8 @@ function closed(code, why) {
   else if (code === 4403) askToken(t("shut"));
   else if (code === 4409) stop(t("elsewhere"));
   else if (code === 1001 || code === 1012) retry(t("restarting"), 0.5 + 4 * Math.random());
-  else if (code === 1008) retry(t("pause", why), 10 + 5 * Math.random());
-  else if (code === 1013) retry(t("slow"));
+  else if (code === 1013 && /slow/.test(why)) retry(t("slow"));
+  else if (code === 1008 || code === 1013) retry(t("pause", why), 10 + 5 * Math.random());
   else if ([1000, 1005, 1006, 1011, 4408].includes(code)) retry(why ? t("closed", why) : t("lost"));
   else {
     // It was the first that is not acknowledged. Said again, it would end the next connection too.

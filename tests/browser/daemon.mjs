@@ -106,12 +106,14 @@ export class Relay {
     return relay;
   }
 
-  /** Breaks all connections. With `mute` what the server says is lost for a while before, what the client says is not. */
-  async cut({ mute = 0 } = {}) {
-    const pairs = [...this.#pairs];
-    for (const pair of pairs) pair.mute = mute > 0;
-    if (mute) await new Promise((resolve) => setTimeout(resolve, mute));
-    for (const { client, server } of pairs) { client.resetAndDestroy(); server.resetAndDestroy(); }
+  /** From now on what the server says on these connections is lost; what the clients say is not. */
+  mute() {
+    for (const pair of this.#pairs) pair.mute = true;
+  }
+
+  /** Breaks all connections. */
+  cut() {
+    for (const { client, server } of [...this.#pairs]) { client.resetAndDestroy(); server.resetAndDestroy(); }
   }
 
   /** From now on nothing gets through, and nobody is told. */

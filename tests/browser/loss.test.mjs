@@ -85,6 +85,34 @@ test("the server is killed in the middle of everything", async () => {
   await alex.leave();
 });
 
+test("what was under way when the server went away is for a person to decide", async () => {
+  const daemon = await Daemon.start();
+  const relay = await Relay.start(daemon);
+  const [yuan, alex] = [await open(relay.port), await open(daemon.port)];
+  await yuan.join("yuan");
+  await alex.join("alex");
+  relay.mute();
+  for (const text of ["heard", "once more"]) {
+    await yuan.say(text);
+    await alex.sees(text);
+  }
+  await daemon.end();
+  await yuan.say("not yet said");
+  await daemon.begin();
+  await connectNow(alex);
+  await alex.sees("not yet said");
+  assert.deepEqual(await alex.texts(), ["heard", "once more", "not yet said"]);
+  assert.deepEqual(await yuan.waiting(), ["heard", "once more"]);
+  assert.match(await yuan.page.textContent("#pending .failed .mark"), /This may not have been heard\. .*Send again.*Discard/);
+  await yuan.page.click('#pending .failed:has-text("heard") >> text=Discard');
+  await yuan.page.click('#pending .failed:has-text("once more") >> text=Send again');
+  await until("nothing is left", async () => (await yuan.waiting()).length === 0);
+  assert.deepEqual(await alex.texts(), ["heard", "once more", "not yet said", "once more"]);
+  relay.close();
+  await yuan.leave();
+  await alex.leave();
+});
+
 test("only connections break, at any point", async () => {
   const daemon = await Daemon.start("[limits]\nmessages_per_second = 0");
   const relay = await Relay.start(daemon);
@@ -94,7 +122,10 @@ test("only connections break, at any point", async () => {
   const [count, rounds] = [15, 8];
   for (let round = 0; round < rounds; round += 1) {
     // Every second time the answers are lost, although what was said has been heard.
-    const cut = pause(20 + 37 * round).then(() => relay.cut({ mute: round % 2 && 60 }));
+    const cut = pause(20 + 37 * round).then(async () => {
+      if (round % 2) { relay.mute(); await pause(60); }
+      relay.cut();
+    });
     const speak = async (person, who) => {
       for (const text of numbered(who, count, 1 + count * round)) await person.say(text);
     };
@@ -126,13 +157,12 @@ test("a reload with unconfirmed messages says them once", async () => {
   await alex.join("alex");
   await yuan.say("twice is once");
   await alex.sees("twice is once");
-  const lost = relay.cut({ mute: 300 });
+  relay.mute();
   await yuan.say("twice is once");
   await yuan.say("and this");
   await alex.sees("and this");
+  assert.deepEqual(await yuan.waiting(), ["twice is once", "and this"]);
   await yuan.page.reload();
-  await lost;
-  await connectNow(yuan);
   await yuan.connected();
   await until("all are confirmed", async () => (await yuan.waiting()).length === 0);
   await yuan.say("the end");
@@ -154,7 +184,7 @@ test("a gap is said in words", async () => {
   await alex.say("alex 0");
   await yuan.sees("alex 0");
   relay.swallow();
-  await relay.cut();
+  relay.cut();
   for (const text of numbered("alex", 10)) await alex.say(text);
   await until("all are confirmed", async () => (await alex.waiting()).length === 0);
   relay.swallow(false);
