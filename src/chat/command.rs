@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::wire::frame::printable;
 
-/// The answer to `/help`.
+/// The answer to `/help`, a message a line.
 pub(super) const HELP: &str = "\
 /who: who is here
 /msg NAME TEXT: say TEXT to NAME alone; a name with spaces goes in quotes: /msg \"kim lee\" hi

@@ -27,7 +27,7 @@ impl Chat {
                 self.answer(desk, peer, &Object::Pong { time, id: id.as_deref() });
             }
             (Request::Name { name, history }, false) => {
-                self.begin(desk, peer, name.trim(), None, Since::Newest(history))
+                self.begin(desk, peer, name.trim(), None, Since::Newest(history));
             }
             (Request::Resume { name, epoch, last, session }, false) => {
                 let former = session.and_then(|session| self.former(&session));
@@ -65,6 +65,7 @@ impl Chat {
 }
 
 /// From where on somebody who begins wants to hear what was said.
+#[derive(Clone, Copy)]
 enum Since<'a> {
     /// So many of the newest messages.
     Newest(u64),

@@ -46,7 +46,7 @@ const words = Object.fromEntries([...`
   doubtful|This may not have been heard.|別人可能沒收到。
   resend|Send again|再傳一次
   discard|Discard|捨棄
-  missing|{} messages are missing here.|這裡缺少 {} 則訊息。
+  missing|Missing messages: {}|這裡缺少 {} 則訊息。
   anew|The server started anew. What was said meanwhile may be missing.|伺服器重新啟動過，這段期間的訊息可能不在這裡。
   joined|{} joined|{} 進來了
   left|{} left|{} 離開了
@@ -55,7 +55,7 @@ const words = Object.fromEntries([...`
   private|private|私訊
   to|private, to {}|私訊給 {}
   more|and {} more|還有 {} 人
-  news|{} new messages|{} 則新訊息
+  news|New messages: {}|{} 則新訊息
   newest|To the newest|回到最新訊息
   too_long|Too long: {} of {} characters|太長了：{} 個字，上限 {} 個字
   commands|Commands: /msg NAME TEXT, /name NAME, /who, //TEXT says /TEXT|指令：/msg 名字 內容、/name 名字、/who、//內容（說出 /內容）
@@ -168,8 +168,8 @@ function closed(code, why) {
   else if (code === 4403) askToken(t("shut"));
   else if (code === 4409) stop(t("elsewhere"));
   else if (code === 1001 || code === 1012) retry(t("restarting"), 0.5 + 4 * Math.random());
-  else if (code === 1008) retry(t("pause", why), 10 + 5 * Math.random());
-  else if (code === 1013) retry(t("slow"));
+  else if (code === 1013 && /slow/.test(why)) retry(t("slow"));
+  else if (code === 1008 || code === 1013) retry(t("pause", why), 10 + 5 * Math.random());
   else if ([1000, 1005, 1006, 1011, 4408].includes(code)) retry(why ? t("closed", why) : t("lost"));
   else {
     // It was the first that is not acknowledged. Said again, it would end the next connection too.

@@ -10,9 +10,12 @@ use crate::wire::frame::{Message, printable};
 impl Chat {
     /// A line from somebody who speaks the text protocol: a name first, then what it has to say, or a command.
     pub(super) fn hear_line(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, line: &str) {
+        // websocat sends a line with its end.
+        let line = line.strip_suffix('\n').map_or(line, |line| line.strip_suffix('\r').unwrap_or(line));
         let is_named = matches!(desk.data(peer), Some(Member::Named { .. }));
         match command::parse(line) {
-            Ok(Command::Help) => reply(desk, peer, command::HELP),
+            // A message a line: websocat shows the line ends inside a message as spaces.
+            Ok(Command::Help) => command::HELP.lines().for_each(|line| reply(desk, peer, line)),
             Ok(Command::Who) => self.list(desk, peer),
             // A first line is a name, whatever else it looks like.
             _ if !is_named => self.name(desk, peer, line),
@@ -39,7 +42,7 @@ impl Chat {
         greet(desk, peer, wish, entered);
     }
 
-    fn list(&mut self, desk: &mut Desk<'_, Member>, peer: Peer) {
+    fn list(&self, desk: &mut Desk<'_, Member>, peer: Peer) {
         let Some(room) = desk.room(peer) else { return };
         let total = self.names.count(room);
         let names: Vec<&str> = Self::names_in(desk, room).collect();

@@ -29,10 +29,10 @@ fn messages_stay_apart() {
     let daemon = Daemon::without_auth(FAST);
     let mut feng = daemon.enter("/ws", "feng");
     let mut yuan = daemon.enter("/ws", "yuan");
-    let all: Vec<u8> = (0..500).flat_map(|n| Frame::text(format!("message {n}\n")).encode()).collect();
+    let all: Vec<u8> = (0..500).flat_map(|n| Frame::text(format!("message\n{n}")).encode()).collect();
     yuan.send_raw(&all);
     for n in 0..500 {
-        feng.expect_text(&format!("yuan: message {n}\n"));
+        feng.expect_text(&format!("yuan: message\n{n}"));
     }
     feng.expect_quiet();
 }

@@ -76,11 +76,25 @@ fn a_line_with_a_slash_is_said_with_two() {
         assert!(reply.starts_with("error: there is no command /"), "{line}: {reply}");
     }
     yuan.text("/help");
-    let help = yuan.read_text();
     for command in ["/who", "/msg NAME TEXT", "/name NEW", "/help", "//TEXT"] {
-        assert!(help.contains(command), "{help}");
+        let line = yuan.read_text();
+        assert!(line.starts_with(command) && !line.contains('\n'), "{line}");
     }
     for client in [&mut yuan, &mut kim] {
         client.expect_quiet();
+    }
+}
+
+/// Some clients send a line with its end, as websocat does.
+#[test]
+fn one_line_end_is_not_said() {
+    let daemon = Daemon::without_auth("");
+    let mut yuan = daemon.enter("/ws", "yuan");
+    let mut kim = daemon.enter("/ws", "kim");
+    for (sent, heard) in
+        [("hi\n", "hi"), ("hi\r\n", "hi"), ("one\ntwo\n\n", "one\ntwo\n"), ("\r", "\r"), ("//x\n", "/x")]
+    {
+        yuan.text(sent);
+        kim.expect_text(&format!("yuan: {heard}"));
     }
 }

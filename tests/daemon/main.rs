@@ -34,6 +34,7 @@
 //! | `admin.rs` | the admin listener: numbers, lists, deeds, and who may ask |
 //! | `log.rs` | one line per ending, and no secrets in it |
 //! | `page.rs` | the chat page and a browser's way in |
+//! | `browser.rs` | the chat page in a real browser |
 //! | `websocat.rs` | a client that somebody else wrote |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "this crate is nothing but tests")]
@@ -41,6 +42,7 @@
 
 mod admin;
 mod broadcast;
+mod browser;
 mod cli;
 mod commands;
 mod config;

@@ -4,6 +4,8 @@
 //!
 //! `SIM_SEED=7` repeats one run, `SIM_SEEDS=5000` makes more of them, `SIM_STEPS=2000` longer ones.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "this crate is nothing but tests")]
+
 mod client;
 mod link;
 

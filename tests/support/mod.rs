@@ -12,9 +12,11 @@
 )]
 #![allow(clippy::wildcard_enum_match_arm, reason = "whatever a test did not want fails it, now and later")]
 
+mod cable;
 mod client;
 mod daemon;
 mod echo;
+mod example;
 mod file;
 mod frame;
 mod meter;
@@ -25,9 +27,11 @@ mod schema;
 mod token;
 mod wire;
 
+pub(crate) use cable::Cable;
 pub(crate) use client::{Client, Received, WriteError};
 pub(crate) use daemon::{Daemon, Finished};
 pub(crate) use echo::Echo;
+pub(crate) use example::example;
 pub(crate) use file::TempFile;
 pub(crate) use frame::{Frame, close_payload, opcode};
 pub(crate) use meter::Meter;

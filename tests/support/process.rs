@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::now;
+use super::{PATIENCE, now};
 
 /// A running program. It is killed, by its own handle, when this is dropped.
 pub(crate) struct Process {
@@ -51,6 +51,17 @@ impl Process {
     pub(crate) fn type_line(&mut self, line: &str) {
         let input = self.child.stdin.as_mut().expect("a process with an input");
         input.write_all(format!("{line}\n").as_bytes()).expect("a process that reads its input");
+    }
+
+    /// Nothing more will be typed.
+    pub(crate) fn end_input(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
+    /// Waits until it has printed this line.
+    pub(crate) fn expect_line(&self, line: &str) {
+        let found = self.await_stdout(PATIENCE, |text| text.lines().any(|one| one == line).then_some(()));
+        assert!(found.is_some(), "wanted {line:?}, got:\n{}\n{}", self.stdout(), self.stderr());
     }
 
     /// All whole lines printed so far.

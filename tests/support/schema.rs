@@ -1,5 +1,5 @@
 //! Checks values against `dist/protocol.schema.json`: the part of JSON Schema 2020-12 that this schema uses, and no more. The
-//! general checkers bring some fifty packages; `tests/clients` has one of them (in Python) agree with this one instead.
+//! general checkers bring some fifty packages; `another_checker_agrees` asks one of them, in Python, whether it agrees.
 
 use std::fmt::Write as _;
 
@@ -159,7 +159,7 @@ impl Schema {
 }
 
 impl Side {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Client => "client",
             Self::Server => "server",

@@ -1,0 +1,128 @@
+// The real daemon, and what can stand between it and a browser.
+import { spawn } from "node:child_process";
+import { createHmac } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, connect } from "node:net";
+import { once } from "node:events";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const BINARY = process.env.HOLLERD ?? "target/debug/hollerd";
+const SECRET = "a secret that is long enough to sign the tokens of the tests with";
+
+/** Waits until `condition` gives something, and fails with `what` if it does not in time. */
+export async function until(what, condition, patience = 20_000) {
+  const deadline = Date.now() + patience;
+  for (;;) {
+    const found = await condition();
+    if (found) return found;
+    if (Date.now() > deadline) throw new Error(`this did not happen within ${patience} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** A token of somebody who may come in, by default for an hour. */
+export function token({ ttl = 3600, ...claims } = {}) {
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const message = `${part({ alg: "HS256", typ: "JWT" })}.${part({ exp: Math.floor(Date.now() / 1000) + ttl, ...claims })}`;
+  return `${message}.${createHmac("sha256", SECRET).update(message).digest("base64url")}`;
+}
+
+/** One daemon, which can be lost and started again on the same port. */
+export class Daemon {
+  static #all = new Set();
+
+  #folder = mkdtempSync(join(tmpdir(), "hollerd-browser-"));
+  #process = null;
+  log = "";
+  port = 0;
+
+  static async start(config = "", open = false) {
+    const daemon = new Daemon();
+    writeFileSync(join(daemon.#folder, "secret"), SECRET);
+    const auth = open ? `mode = "none"` : `jwt_keys = ["${join(daemon.#folder, "secret")}"]`;
+    writeFileSync(join(daemon.#folder, "hollerd.toml"), `[auth]\n${auth}\n${config}\n`);
+    Daemon.#all.add(daemon);
+    await daemon.begin();
+    return daemon;
+  }
+
+  async begin() {
+    const listen = `127.0.0.1:${this.port}`;
+    const child = spawn(BINARY, ["-c", join(this.#folder, "hollerd.toml"), "--listen", listen], { stdio: ["ignore", "pipe", "pipe"] });
+    this.#process = child;
+    let printed = "";
+    child.stdout.on("data", (data) => { printed += data; });
+    child.stderr.on("data", (data) => { this.log += data; });
+    const found = await until(`the daemon listens\n${this.log}`, () => {
+      if (child.exitCode !== null) throw new Error(`the daemon ended: ${this.log}`);
+      return /listening on 127\.0\.0\.1:(\d+)/.exec(printed);
+    });
+    this.port = Number(found[1]);
+  }
+
+  /** Ends it by its own process id and waits until it is gone. */
+  async end(signal = "SIGKILL") {
+    const child = this.#process;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const gone = once(child, "exit");
+    child.kill(signal);
+    await gone;
+  }
+
+  static async endAll() {
+    for (const daemon of Daemon.#all) {
+      await daemon.end();
+      rmSync(daemon.#folder, { recursive: true });
+    }
+    Daemon.#all.clear();
+  }
+}
+
+/** A relay in front of a daemon, which passes bytes on until it is told to be a bad network. */
+export class Relay {
+  #server;
+  #pairs = new Set();
+  #deaf = false;
+  port = 0;
+  connections = 0;
+
+  /** `rewrite` changes the bytes of a request's head. */
+  static async start(daemon, rewrite) {
+    const relay = new Relay();
+    relay.#server = createServer((client) => {
+      relay.connections += 1;
+      const server = connect(daemon.port, "127.0.0.1");
+      const pair = { client, server, mute: false };
+      relay.#pairs.add(pair);
+      const end = () => { client.destroy(); server.destroy(); relay.#pairs.delete(pair); };
+      client.on("data", (data) => { if (!relay.#deaf) server.write(rewrite ? rewrite(data) : data); });
+      server.on("data", (data) => { if (!relay.#deaf && !pair.mute) client.write(data); });
+      for (const socket of [client, server]) socket.on("error", end).on("close", end);
+    });
+    relay.#server.listen(0, "127.0.0.1");
+    await once(relay.#server, "listening");
+    relay.port = relay.#server.address().port;
+    return relay;
+  }
+
+  /** From now on what the server says on these connections is lost; what the clients say is not. */
+  mute() {
+    for (const pair of this.#pairs) pair.mute = true;
+  }
+
+  /** Breaks all connections. */
+  cut() {
+    for (const { client, server } of [...this.#pairs]) { client.resetAndDestroy(); server.resetAndDestroy(); }
+  }
+
+  /** From now on nothing gets through, and nobody is told. */
+  swallow(deaf = true) {
+    this.#deaf = deaf;
+  }
+
+  close() {
+    this.#server.close();
+    for (const { client, server } of this.#pairs) { client.destroy(); server.destroy(); }
+  }
+}
