@@ -14,15 +14,15 @@ const LINE: &str = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410f
 const BEARER: (&str, &str) = ("Authorization", "Bearer abc");
 
 /// A daemon with an open door for everybody and a guarded one for administrators.
-struct Administered {
-    daemon: Daemon,
+pub(crate) struct Administered {
+    pub(crate) daemon: Daemon,
     address: SocketAddr,
     keys: TempFile,
 }
 
 impl Administered {
     /// `more` is the rest of the configuration: keys of `[admin]`, then other sections.
-    fn start(more: &str) -> Self {
+    pub(crate) fn start(more: &str) -> Self {
         Self::start_with_keys(&format!("{LINE} name=ops\n"), more)
     }
 
@@ -41,7 +41,7 @@ impl Administered {
     }
 
     /// Asks with the key.
-    fn ask(&self, method: &str, target: &str) -> Response {
+    pub(crate) fn ask(&self, method: &str, target: &str) -> Response {
         let mut client = self.connect();
         let response = client.request(method, target, &[BEARER]);
         client.expect_eof();
@@ -69,7 +69,7 @@ impl Administered {
     }
 
     /// Waits until one number of `/metrics` is this.
-    fn await_metric(&self, sample: &str, expected: u64) {
+    pub(crate) fn await_metric(&self, sample: &str, expected: u64) {
         let deadline = now() + PATIENCE;
         while self.metric(sample) != expected {
             assert!(now() < deadline, "{sample} is {}, not {expected}", self.metric(sample));

@@ -29,6 +29,7 @@
 //! | `cli.rs` | subcommands, exit codes, what is printed at the start |
 //! | `health.rs` | `/healthz`, `/readyz` and other plain requests |
 //! | `admin.rs` | the admin listener: numbers, lists, deeds, and who may ask |
+//! | `dashboard.rs` | what Prometheus and Grafana make of the numbers |
 //! | `log.rs` | one line per ending, and no secrets in it |
 //! | `page.rs` | the chat page and a browser's way in |
 //! | `websocat.rs` | a client that somebody else wrote |
@@ -40,6 +41,7 @@ mod admin;
 mod broadcast;
 mod cli;
 mod config;
+mod dashboard;
 mod descriptors;
 mod floods;
 mod frames;
