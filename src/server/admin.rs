@@ -23,6 +23,8 @@ use crate::wire::response::{Refusal, Response, Status};
 /// The listener has this token, the visitors those above it.
 pub(super) const FIRST_TOKEN: usize = usize::MAX - 512;
 
+/// So many are accepted, or told that there are too many, in one turn.
+const ACCEPTS_MAX: usize = 64;
 /// How long accepting pauses when there are no descriptors left.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -143,7 +145,10 @@ impl Admin {
     }
 
     fn accept(&mut self, registry: &Registry, now: Time) {
-        while self.listener.is_waiting() && self.paused_until <= now {
+        for _ in 0..ACCEPTS_MAX {
+            if !self.listener.is_waiting() || self.paused_until > now {
+                return;
+            }
             match self.listener.accept() {
                 Accepted::Connection(socket, _) if self.visitors.len() >= self.connections_max => {
                     self.refused += 1;
@@ -199,7 +204,9 @@ impl Admin {
         let response = perform(&task, &body, engine, &process, now);
         if let (Some(deed), Some(visitor)) = (task.route.deed(), self.visitors.get(place)) {
             let name = task.bearer.as_ref().and_then(|bearer| bearer.name.as_deref()).unwrap_or("somebody");
-            log::info!("administrator {name} ({}) {deed}: {}", visitor.remote, response.status());
+            // Many things may be said in a second, and who says them knows it.
+            let level = if matches!(task.route, Route::Say { .. }) { log::Level::Debug } else { log::Level::Info };
+            log::log!(level, "administrator {name} ({}) {deed}: {}", visitor.remote, response.status());
         }
         (response, task.head_only)
     }

@@ -20,6 +20,8 @@ use crate::connection::remote::Remote;
 use crate::time::Time;
 use crate::wire::response::{Refusal, Status};
 
+/// Whoever is refused without being waited for is read from so many times, 2 KiB each.
+const DISCARDS_MAX: usize = 32;
 /// How long accepting pauses when there are no descriptors left, if nobody leaves before.
 const PAUSE: Duration = Duration::from_millis(250);
 /// Connections that the kernel completes while we are busy; `net.core.somaxconn` may cut it.
@@ -270,5 +272,9 @@ pub(super) fn refuse(socket: Socket, answer: &[u8]) {
     // What the client has sent so far is read, because unread bytes would turn the close into a reset that eats the
     // answer. Nobody can be waited for here.
     let mut discarded = [std::mem::MaybeUninit::uninit(); 2048];
-    while matches!(socket.recv(&mut discarded), Ok(1..)) {}
+    for _ in 0..DISCARDS_MAX {
+        if !matches!(socket.recv(&mut discarded), Ok(1..)) {
+            return;
+        }
+    }
 }
