@@ -8,6 +8,7 @@ use mio::event::Event;
 use mio::{Interest, Registry, Token};
 use slab::Slab;
 
+use super::inherited::Inherited;
 use super::journal::Warnings;
 use super::listener::{Accepted, Listener, SocketOptions, USER_TIMEOUT_MAX, USER_TIMEOUT_MIN, refuse};
 use super::visitor::{Stage, Visitor, Whole};
@@ -47,14 +48,22 @@ pub(super) struct Admin {
 }
 
 impl Admin {
+    /// Takes the inherited listener, or opens the one of the configuration; `None` if there is neither.
     pub(super) fn open(
-        address: &ListenAddress,
         settings: &Settings,
+        inherited: Option<Inherited>,
         keys: Option<AccessKeys>,
         registry: &Registry,
-    ) -> Result<Self, StartError> {
-        if keys.is_none() && address.inet().is_some() {
-            return Err(StartError::AdminWithoutKeys);
+    ) -> Result<Option<Self>, StartError> {
+        let address = inherited.as_ref().map(|inherited| &inherited.address).or(settings.listen.as_ref()).cloned();
+        let Some(address) = address else { return Ok(None) };
+        if let Some(inet) = address.inet() {
+            if !inet.ip().is_loopback() {
+                return Err(StartError::AdminInTheOpen(address));
+            }
+            if keys.is_none() {
+                return Err(StartError::AdminWithoutKeys);
+            }
         }
         let options = SocketOptions {
             send_buffer: 0,
@@ -62,12 +71,16 @@ impl Admin {
             reuse_port: false,
             unix_mode: settings.unix_mode.bits(),
         };
-        let opened = Listener::open(address, options).and_then(|mut listener| {
+        let opened = match inherited {
+            Some(inherited) => Listener::adopt(inherited, options),
+            None => Listener::open(&address, options),
+        };
+        let opened = opened.and_then(|mut listener| {
             listener.register(registry, Token(FIRST_TOKEN))?;
             Ok(listener)
         });
-        Ok(Self {
-            listener: opened.map_err(|error| StartError::Listen(address.clone(), error))?,
+        Ok(Some(Self {
+            listener: opened.map_err(|error| StartError::Listen(address, error))?,
             keys,
             connections_max: settings.connections as usize,
             timeout: settings.timeout,
@@ -77,7 +90,7 @@ impl Admin {
             paused_until: Time::START,
             refused: 0,
             answers: BTreeMap::new(),
-        })
+        }))
     }
 
     /// Puts in force what was read anew. A port never goes without keys, whatever is to become of it at the next start.

@@ -51,8 +51,8 @@ impl<A: Application> Server<A> {
 
     fn adopt(&mut self, fresh: Fresh) -> Result<(), Vec<String>> {
         let Fresh { config, gate, admin_keys } = fresh;
-        let limits =
-            descriptors::settle_limits(&config.limits, &config.admin).map_err(|error| vec![error.to_string()])?;
+        let limits = descriptors::settle_limits(&config.limits, self.admin.as_ref().map(|_| &config.admin))
+            .map_err(|error| vec![error.to_string()])?;
         let options = SocketOptions::new(&config);
         let settings = settings(&config, limits);
         log::set_max_level(journal::level_filter(config.log.level));
