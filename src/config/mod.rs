@@ -24,14 +24,16 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-pub use choice::{AuthMode, BinaryPolicy, ForwardedHeader, LogLevel, LogTime};
+pub use choice::{AuthMode, BinaryPolicy, ClientAuth, ForwardedHeader, LogLevel, LogTime};
 pub use error::{ConfigError, Fault, Hint, Place, Problem};
 pub use layers::Overrides;
 pub use listen::{FileMode, ListenAddress};
 pub use quantity::{parse_duration, parse_size, show_duration, show_size};
 pub use rules::Rule;
 pub use sample::sample;
-pub use settings::{Admin, Auth, Chat, Config, Heartbeat, Limits, Log, Proxy, SECTIONS, SETTINGS, Shutdown, Sockets};
+pub use settings::{
+    Admin, Auth, Chat, Config, Heartbeat, Limits, Log, Proxy, SECTIONS, SETTINGS, Shutdown, Sockets, Tls,
+};
 pub use table::{Section, Setting};
 
 /// Reads a configuration file for [`Config::load`].

@@ -70,10 +70,12 @@ pub(super) fn take() -> Result<Inheritance, StartError> {
     for place in 0..descriptors.len() {
         let name = names.next().unwrap_or("unknown");
         let wrong = |why| StartError::Inherited(WrongDescriptor { number: FIRST + place, name: name.to_owned(), why });
+        let mut one = take_one(&mut descriptors, place).map_err(wrong)?;
         if name.starts_with("tls") {
-            return Err(wrong("has a name that is kept for another kind of listener"));
+            let address =
+                one.address.inet().ok_or_else(|| wrong("has a name for TLS, which is spoken over TCP only"))?;
+            one.address = ListenAddress::Tls(address);
         }
-        let one = take_one(&mut descriptors, place).map_err(wrong)?;
         if !name.starts_with("admin") {
             inherited.for_everybody.push(one);
         } else if inherited.for_administrators.replace(one).is_some() {

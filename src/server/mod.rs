@@ -28,12 +28,16 @@ mod reload;
 mod signals;
 mod socket;
 mod socket_file;
+mod tls;
+mod tls_session;
+mod tls_stream;
 mod visitor;
 
 pub use clock::unix_now;
 pub use inherited::WrongDescriptor;
 pub use journal::level_filter;
 pub use reload::{Fresh, Load};
+pub use tls::{ReadFile, TlsConfig};
 
 use admin::Admin;
 use clock::Clock;
@@ -93,6 +97,8 @@ pub enum StartError {
     AdminWithoutKeys,
     /// The inherited admin listener can be reached from other machines.
     AdminInTheOpen(ListenAddress),
+    /// There is a TLS listener, but nothing to serve it with; see [`Server::bind_tls`].
+    NoCertificate,
     /// The open-file limit does not allow so many connections.
     TooFewFiles {
         /// `limits.connections`.
@@ -113,13 +119,21 @@ impl<A: Application> Server<A> {
     /// # Errors
     /// See [`StartError`].
     pub fn bind(config: &Config, gate: Gate, application: A) -> Result<Self, StartError> {
+        Self::bind_tls(config, None, gate, application)
+    }
+
+    /// As [`Server::bind`], with what TLS listeners serve with.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn bind_tls(config: &Config, tls: Option<TlsConfig>, gate: Gate, application: A) -> Result<Self, StartError> {
         let Inheritance { for_everybody, for_administrators } = inherited::take()?;
         let administered = config.admin.listen.is_some() || for_administrators.is_some();
         let limits = descriptors::settle_limits(&config.limits, administered.then_some(&config.admin))?;
         let poll = Poll::new().map_err(StartError::System)?;
         let signals = Signals::register(poll.registry(), SIGNALS).map_err(StartError::System)?;
         let options = SocketOptions::new(config);
-        let listeners = Listeners::open(&config.listen, for_everybody, options, poll.registry(), FIRST_OWN_TOKEN)?;
+        let listeners = Listeners::open(&config.listen, for_everybody, options, poll.registry(), FIRST_OWN_TOKEN, tls)?;
         let settings = settings(config, limits);
         let clock = Clock::start();
         Ok(Self {
@@ -327,6 +341,7 @@ impl fmt::Display for StartError {
         match self {
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
             Self::Inherited(wrong) => write!(f, "{wrong}"),
+            Self::NoCertificate => write!(f, "a tls:// listener needs [tls] certificate and key"),
             Self::NoListener => write!(f, "there is no address to listen on: set listen = [\"127.0.0.1:8080\"]"),
             Self::AdminInTheOpen(address) => write!(f, "{}", config::Rule::AdminListen(address.clone())),
             Self::AdminWithoutKeys => write!(f, "{}", config::Rule::AdminKeys),

@@ -17,6 +17,7 @@
 //! | `slow_reader.rs` | peers that do not read, and that nobody else notices them |
 //! | `ping.rs` | the heartbeat |
 //! | `listen.rs` | where it listens: Unix sockets, several daemons on one port |
+//! | `tls.rs` | certificates of both sides, both versions, handshakes that go wrong, ends |
 //! | `limits.rs` | numbers of connections, messages and fragments |
 //! | `floods.rs` | more than the limits allow, and that those who are in are served |
 //! | `descriptors.rs` | running out of file descriptors; many comings and goings leave nothing behind |
@@ -65,5 +66,6 @@ mod socket_activation;
 #[path = "../support/mod.rs"]
 mod support;
 mod systemd;
+mod tls;
 mod token;
 mod websocat;

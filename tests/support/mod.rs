@@ -20,6 +20,7 @@ mod frame;
 mod meter;
 mod process;
 mod response;
+pub(crate) mod tls;
 mod token;
 mod wire;
 
