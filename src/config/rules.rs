@@ -17,7 +17,7 @@ pub enum Rule {
     Origin(String),
     /// `auth.mode` is `keys`, but there is no file with keys.
     KeysFile,
-    /// The admin listener could be reached from another machine.
+    /// The admin listener could be reached from another machine, or is to speak TLS, which it does not.
     AdminListen(ListenAddress),
     /// The admin listener is a TCP port, which everybody on this machine can reach, and there are no keys.
     AdminKeys,
@@ -56,7 +56,11 @@ impl Rule {
         };
         claim(auth.mode == AuthMode::Keys && auth.keys_file.is_none(), Self::KeysFile);
         if let Some(address) = &config.admin.listen {
-            let here = address.inet().is_none_or(|address| address.ip().is_loopback());
+            let here = match address {
+                ListenAddress::Tcp(address) => address.ip().is_loopback(),
+                ListenAddress::Tls(_) => false,
+                ListenAddress::Unix(_) => true,
+            };
             claim(!here, Self::AdminListen(address.clone()));
             claim(address.inet().is_some() && config.admin.keys_file.is_none(), Self::AdminKeys);
         }
@@ -120,8 +124,7 @@ impl fmt::Display for Rule {
             }
             Self::AdminListen(address) => write!(
                 f,
-                "[admin] listen = {} could be reached from other machines, and what is said there is not \
-                 encrypted; use a loopback address or unix:PATH, and a tunnel or a proxy in front",
+                "[admin] listen = {} is neither a loopback address nor unix:PATH; other machines need a tunnel",
                 quote(&address.to_string())
             ),
             Self::AdminKeys => f.write_str(
