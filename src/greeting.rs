@@ -23,15 +23,18 @@ pub(crate) fn print(
             }
         };
         match address {
-            ListenAddress::Tcp(address) => {
-                let host = reachable(*address);
-                text.push_str(&format!("  open   http://{host}/{fragment}\n"));
-                text.push_str(&format!("  try    websocat 'ws://{host}/ws'{header}\n"));
+            ListenAddress::Tcp(at) | ListenAddress::Tls(at) => {
+                let host = reachable(*at);
+                let s = if matches!(address, ListenAddress::Tls(_)) { "s" } else { "" };
+                text.push_str(&format!("  open   http{s}://{host}/{fragment}\n"));
+                text.push_str(&format!("  try    websocat 'ws{s}://{host}/ws'{header}\n"));
             }
             // A browser cannot get there.
             ListenAddress::Unix(path) => {
                 let path = path.display();
-                text.push_str(&format!("  try    websocat 'ws-c:unix:{path}' --ws-c-uri ws://localhost/ws{header}\n"));
+                text.push_str(&format!(
+                    "  try    websocat -t - 'ws-c:unix:{path}' --ws-c-uri ws://localhost/ws{header}\n"
+                ));
             }
         }
     }

@@ -9,7 +9,7 @@ use hollerd::chat::Chat;
 use hollerd::cli::{Cli, Command, Serve};
 use hollerd::config::{self, Config, Overrides};
 use hollerd::engine::Gate;
-use hollerd::server::{Fresh, Server};
+use hollerd::server::{Fresh, Server, TlsConfig};
 
 use door::Doorkeeper;
 use files::Files;
@@ -46,6 +46,7 @@ fn run(command: Command) -> Result<(), Problems> {
             let config = load(check.config.as_deref(), &Overrides::default())?;
             Doorkeeper::default().open(&config.auth, Files::First)?;
             door::admin_keys(&config.admin, Files::First)?;
+            read_tls(&config, Files::First)?;
             greeting::say("configuration is good");
             Ok(())
         }
@@ -64,7 +65,8 @@ fn run_server(serve: &Serve) -> Result<(), Problems> {
     let gate = gate(&config, doorkeeper.open(&config.auth, Files::First)?);
     let sessions = SessionKey::new(&mint::secret().map_err(one)?);
     let chat = Chat::new(&config.chat, &config.history, sessions);
-    let mut server = Server::bind(&config, gate, chat).map_err(one)?;
+    let tls = read_tls(&config, Files::First)?;
+    let mut server = Server::bind_tls(&config, tls, gate, chat).map_err(one)?;
     let admin = server.administer(&config.admin, admin_keys(&config, Files::First)?).map_err(one)?;
     greeting::print(&server.addresses(), admin.as_ref(), config.auth.mode, doorkeeper.fresh_token()?.as_deref());
     server.run_reloading(&mut || reload(serve, &mut doorkeeper)).map_err(one)?;
@@ -79,8 +81,13 @@ fn reload(serve: &Serve, doorkeeper: &mut Doorkeeper) -> Result<Fresh, Problems>
     }
     let config = load(serve.config.as_deref(), &serve.overrides)?;
     let auth = doorkeeper.open(&config.auth, Files::Again)?;
+    let tls = read_tls(&config, Files::Again)?;
     let admin_keys = admin_keys(&config, Files::Again)?;
-    Ok(Fresh { gate: gate(&config, auth), config, admin_keys })
+    Ok(Fresh { gate: gate(&config, auth), config, tls, admin_keys })
+}
+
+fn read_tls(config: &Config, files: Files) -> Result<Option<TlsConfig>, Problems> {
+    TlsConfig::load(&config.tls, &mut |path| files.read(path))
 }
 
 fn admin_keys(config: &Config, files: Files) -> Result<Option<AccessKeys>, Problems> {

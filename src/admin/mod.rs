@@ -87,3 +87,44 @@ fn json(status: Status, value: &serde_json::Value) -> Response {
     text.push('\n');
     Response::page(status, "application/json", text.into_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::request::{HeadLimits, Parsed, parse};
+
+    const HEADS: [&str; 3] = [
+        "DELETE /v1/rooms/dev/users/a%2Fb?code=4000&reason=be%20nice HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "POST /v1/rooms/dev/messages?from=x HTTP/1.1\r\nHost: [::1]:9\r\nContent-Length: 12\r\nContent-Type: text/plain;charset=utf-8\r\n\r\n",
+        "GET /v1/rooms/dev/users?after=7&limit=3 HTTP/1.0\r\nAccept: application/openmetrics-text;q=0.3\r\n\r\n",
+    ];
+
+    fn judged(head: &[u8]) -> Option<Result<Task, Problem>> {
+        let Ok(Parsed::Complete { request, .. }) = parse(head, HeadLimits { bytes: 8192, headers: 16 }) else {
+            return None;
+        };
+        Some(judge(&request, &Rules { keys: None, tcp: true }, 1000, 0))
+    }
+
+    #[test]
+    fn no_mutation_of_a_request_panics_or_asks_for_too_long_a_body() {
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut good = 0;
+        for round in 0..30_000 {
+            let mut head = HEADS[round % HEADS.len()].as_bytes().to_vec();
+            for _ in 0..random.usize(0..3) {
+                let at = random.usize(0..head.len());
+                match random.u8(0..3) {
+                    0 => head[at] = random.u8(..),
+                    1 => head.insert(at, b"%?&=/+;\"5\xff"[random.usize(0..10)]),
+                    _ => drop(head.remove(at)),
+                }
+            }
+            if let Some(Ok(task)) = judged(&head) {
+                assert!(task.body_len <= 1000);
+                good += 1;
+            }
+        }
+        assert!(good > 10_000, "{good}");
+    }
+}

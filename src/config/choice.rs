@@ -100,6 +100,16 @@ choices! {
         None = "none",
     }
 
+    /// Whether clients of a TLS listener show a certificate.
+    ClientAuth {
+        /// None is asked for.
+        None = "none",
+        /// One that is shown has to be good.
+        Optional = "optional",
+        /// Nobody gets in without a good one.
+        Required = "required",
+    }
+
     /// What happens to a binary message in chat.
     BinaryPolicy {
         /// The connection is closed with 1003 (RFC 6455 section 7.4.1).

@@ -292,6 +292,8 @@ mod tests {
         let by_name = match setting.label().as_str() {
             "listen" => "[\"127.0.0.1:9\", \"[::1]:9\"]",
             "allowed_origins" => "[\"https://example.org\"]",
+            "[tls] certificate" | "[tls] key" | "[tls] client_ca" => "\"a.pem\"",
+            "[tls] client_auth" => "\"optional\"",
             "[sockets] unix_mode" => "\"0600\"",
             "[log] level" => "\"trace\"",
             "[log] time" => "\"never\"",
@@ -502,7 +504,7 @@ mod tests {
                 "HOLLERD_HEARTBEAT_PONG_TIMEOUT: [heartbeat] pong_timeout must be above \"0s\" \
                  while pings are on; ping_interval = \"0s\" turns them off",
                 "HOLLERD_LIMITS_MESAGE is not a setting; did you mean HOLLERD_LIMITS_MESSAGE?",
-                "HOLLERD_LISTEN: listen wants an address with a port, or unix:PATH with a path of at most 107 bytes, \
+                "HOLLERD_LISTEN: listen wants an address with a port, tls:// before it if you like, or unix:PATH (at most 107 bytes), \
                  such as \"127.0.0.1:8080\", \
                  found \"8080\"",
                 "HOLLERD_PORT is not a setting; \"hollerd config\" says how variables are named",

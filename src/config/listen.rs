@@ -13,6 +13,8 @@ use super::value::{Raw, Value, quote, quote_all, wrong};
 pub enum ListenAddress {
     /// TCP: `127.0.0.1:8080`.
     Tcp(SocketAddr),
+    /// TLS over TCP: `tls://0.0.0.0:8443`.
+    Tls(SocketAddr),
     /// A socket that is a file: `unix:/run/hollerd/hollerd.sock`.
     Unix(PathBuf),
 }
@@ -22,6 +24,7 @@ pub enum ListenAddress {
 pub struct FileMode(u32);
 
 const UNIX: &str = "unix:";
+const TLS: &str = "tls://";
 /// The kernel's `sockaddr_un` has 108 bytes for the path, of which one ends it.
 const UNIX_PATH_MAX: usize = 107;
 
@@ -29,7 +32,7 @@ impl ListenAddress {
     /// The address of a socket that has one.
     pub fn inet(&self) -> Option<SocketAddr> {
         match self {
-            Self::Tcp(address) => Some(*address),
+            Self::Tcp(address) | Self::Tls(address) => Some(*address),
             Self::Unix(_) => None,
         }
     }
@@ -39,6 +42,7 @@ impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => address.fmt(f),
+            Self::Tls(address) => write!(f, "{TLS}{address}"),
             Self::Unix(path) => write!(f, "{UNIX}{}", path.display()),
         }
     }
@@ -53,7 +57,8 @@ impl FromStr for ListenAddress {
 }
 
 impl Value for ListenAddress {
-    const WHAT: &'static str = "an address with a port, or unix:PATH with a path of at most 107 bytes,";
+    const WHAT: &'static str =
+        "an address with a port, tls:// before it if you like, or unix:PATH (at most 107 bytes),";
 
     fn example() -> String {
         quote("127.0.0.1:8080")
@@ -66,7 +71,10 @@ impl Value for ListenAddress {
                 let fits = (1..=UNIX_PATH_MAX).contains(&path.len()) && !path.contains('\0');
                 fits.then(|| Self::Unix(PathBuf::from(path)))
             }
-            None => text.parse().ok().map(Self::Tcp),
+            None => match text.strip_prefix(TLS) {
+                Some(address) => address.parse().ok().map(Self::Tls),
+                None => text.parse().ok().map(Self::Tcp),
+            },
         };
         address.ok_or_else(|| wrong::<Self>(raw))
     }
@@ -129,15 +137,33 @@ mod tests {
 
     #[test]
     fn each_kind_of_address_is_read_and_shown_as_it_was() {
-        for text in ["127.0.0.1:8080", "[::1]:0", "unix:/run/hollerd/hollerd.sock", "unix:hollerd.sock"] {
+        for text in [
+            "127.0.0.1:8080",
+            "[::1]:0",
+            "tls://127.0.0.1:8443",
+            "tls://[::1]:0",
+            "unix:/run/hollerd/hollerd.sock",
+            "unix:hollerd.sock",
+        ] {
             let address: ListenAddress = text.parse().unwrap();
             assert_eq!(address.to_string(), text);
             assert_eq!(address.inet().is_some(), !text.starts_with("unix:"), "{text}");
         }
         let long = format!("unix:/{}", "x".repeat(UNIX_PATH_MAX));
-        for text in ["", "localhost:80", "127.0.0.1", "unix:", "unix", "http://127.0.0.1:80", "unix:a\0b", &long] {
+        for text in [
+            "",
+            "localhost:80",
+            "127.0.0.1",
+            "unix:",
+            "unix",
+            "http://127.0.0.1:80",
+            "tls:127.0.0.1:1",
+            "tls://a:1",
+            "unix:a\0b",
+            &long,
+        ] {
             let error = text.parse::<ListenAddress>().unwrap_err().to_string();
-            assert!(error.starts_with("wants an address with a port, or unix:PATH"), "{error}");
+            assert!(error.starts_with("wants an address with a port, tls://"), "{error}");
         }
     }
 

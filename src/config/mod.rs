@@ -24,7 +24,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-pub use choice::{AuthMode, BinaryPolicy, ForwardedHeader, LogLevel, LogTime};
+pub use choice::{AuthMode, BinaryPolicy, ClientAuth, ForwardedHeader, LogLevel, LogTime};
 pub use error::{ConfigError, Fault, Hint, Place, Problem};
 pub use layers::Overrides;
 pub use listen::{FileMode, ListenAddress};
@@ -32,7 +32,7 @@ pub use quantity::{parse_duration, parse_size, show_duration, show_size};
 pub use rules::Rule;
 pub use sample::sample;
 pub use settings::{
-    Admin, Auth, Chat, Config, Heartbeat, History, Limits, Log, Proxy, SECTIONS, SETTINGS, Shutdown, Sockets,
+    Admin, Auth, Chat, Config, Heartbeat, History, Limits, Log, Proxy, SECTIONS, SETTINGS, Shutdown, Sockets, Tls,
 };
 pub use table::{Section, Setting};
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
-use super::choice::AuthMode;
+use super::choice::{AuthMode, ClientAuth};
 use super::listen::ListenAddress;
 use super::quantity::show_size;
 use super::settings::Config;
@@ -17,10 +17,14 @@ pub enum Rule {
     Origin(String),
     /// `auth.mode` is `keys`, but there is no file with keys.
     KeysFile,
-    /// The admin listener could be reached from another machine.
+    /// The admin listener could be reached from another machine, or is to speak TLS, which it does not.
     AdminListen(ListenAddress),
     /// The admin listener is a TCP port, which everybody on this machine can reach, and there are no keys.
     AdminKeys,
+    /// There is a TLS listener, but not both of the files that it needs.
+    TlsFiles,
+    /// Certificates of clients are to be checked, but nobody says against what.
+    ClientCa,
     /// No cookie can have this name (RFC 6265 section 4.1.1).
     Cookie(String),
     /// Nobody could name this room.
@@ -52,10 +56,18 @@ impl Rule {
         };
         claim(auth.mode == AuthMode::Keys && auth.keys_file.is_none(), Self::KeysFile);
         if let Some(address) = &config.admin.listen {
-            let here = address.inet().is_none_or(|address| address.ip().is_loopback());
+            let here = match address {
+                ListenAddress::Tcp(address) => address.ip().is_loopback(),
+                ListenAddress::Tls(_) => false,
+                ListenAddress::Unix(_) => true,
+            };
             claim(!here, Self::AdminListen(address.clone()));
             claim(address.inet().is_some() && config.admin.keys_file.is_none(), Self::AdminKeys);
         }
+        let tls = &config.tls;
+        let listens = config.listen.iter().any(|address| matches!(address, ListenAddress::Tls(_)));
+        claim(listens && (tls.certificate.is_none() || tls.key.is_none()), Self::TlsFiles);
+        claim(listens && tls.client_auth != ClientAuth::None && tls.client_ca.is_none(), Self::ClientCa);
         let cookies = !auth.cookie.is_empty();
         claim(cookies && !is_token(&auth.cookie), Self::Cookie(auth.cookie.clone()));
         let room = &config.chat.default_room;
@@ -82,6 +94,8 @@ impl Rule {
             Self::KeysFile => &[("auth", "mode"), ("auth", "keys_file")],
             Self::AdminListen(_) => &[("admin", "listen")],
             Self::AdminKeys => &[("admin", "keys_file"), ("admin", "listen")],
+            Self::TlsFiles => &[("tls", "certificate"), ("tls", "key"), ("", "listen")],
+            Self::ClientCa => &[("tls", "client_auth"), ("tls", "client_ca")],
             Self::Cookie(_) => &[("auth", "cookie")],
             Self::DefaultRoom(_) => &[("chat", "default_room")],
             Self::PongTimeout => &[("heartbeat", "pong_timeout"), ("heartbeat", "ping_interval")],
@@ -110,14 +124,15 @@ impl fmt::Display for Rule {
             }
             Self::AdminListen(address) => write!(
                 f,
-                "[admin] listen = {} could be reached from other machines, and what is said there is not \
-                 encrypted; use a loopback address or unix:PATH, and a tunnel or a proxy in front",
+                "[admin] listen = {} is neither a loopback address nor unix:PATH; other machines need a tunnel",
                 quote(&address.to_string())
             ),
             Self::AdminKeys => f.write_str(
                 "[admin] listen is a port that every program on this machine can reach, so it needs keys_file; \
                  \"hollerd token key\" makes its first line",
             ),
+            Self::TlsFiles => f.write_str("[tls] certificate and key are both needed for a tls:// listener"),
+            Self::ClientCa => f.write_str("[tls] client_auth needs client_ca, a file with the authorities in PEM"),
             Self::Cookie(name) => {
                 write!(f, "[auth] cookie {} cannot be the name of a cookie; use letters, digits, _ and -", quote(name))
             }
@@ -264,6 +279,16 @@ mod tests {
                     c.admin.keys_file = Some(PathBuf::from("keys"));
                 },
                 Rule::AdminListen(ListenAddress::Tcp("0.0.0.0:9090".parse().unwrap())),
+            ),
+            (|c| c.listen = vec!["tls://127.0.0.1:0".parse().unwrap()], Rule::TlsFiles),
+            (
+                |c| {
+                    c.listen = vec!["tls://127.0.0.1:0".parse().unwrap()];
+                    c.tls.certificate = Some(PathBuf::from("c"));
+                    c.tls.key = Some(PathBuf::from("k"));
+                    c.tls.client_auth = ClientAuth::Optional;
+                },
+                Rule::ClientCa,
             ),
             (|c| c.auth.cookie = "a b".into(), Rule::Cookie("a b".into())),
             (|c| c.chat.default_room = ".x".into(), Rule::DefaultRoom(".x".into())),

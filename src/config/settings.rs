@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::bounds::{any, within, zero_or};
-use super::choice::{AuthMode, BinaryPolicy, ForwardedHeader, LogLevel, LogTime};
+use super::choice::{AuthMode, BinaryPolicy, ClientAuth, ForwardedHeader, LogLevel, LogTime};
 use super::listen::{FileMode, ListenAddress};
 use super::table::settings;
 use crate::wire::network::Network;
@@ -18,8 +18,8 @@ use crate::wire::network::Network;
 settings! {
     /// Every setting of the daemon. `Config::default()` is what runs without a configuration file.
     Config {
-        /// Where to listen: "127.0.0.1:8080", "[::1]:8080", "unix:/run/hollerd/hollerd.sock". Port 0
-        /// is a free one, printed at start. Other machines get in only when you say so.
+        /// Where to listen: "127.0.0.1:8080", "tls://[::]:8443", "unix:/run/hollerd/hollerd.sock".
+        /// Port 0 is a free one, printed at start. Other machines get in only when you say so.
         listen: Vec<ListenAddress> =
             vec![ListenAddress::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)))], any();
 
@@ -53,6 +53,22 @@ settings! {
         /// Connections of trusted proxies begin with a PROXY header, version 1 or 2, in front of HTTP
         /// or TLS. Those of others do not, and are not searched for one.
         protocol: bool = false, any();
+    }
+
+    /// What the listeners with tls:// serve with. TLS 1.2 and 1.3; a reload reads the files anew.
+    tls: Tls {
+        /// File with our certificate in PEM, those of intermediate authorities behind it.
+        certificate: Option<PathBuf> = None, any();
+
+        /// File with the private key of the certificate, in PEM: RSA, ECDSA or Ed25519.
+        key: Option<PathBuf> = None, any();
+
+        /// File with the authorities, in PEM, whose certificates are good for clients.
+        client_ca: Option<PathBuf> = None, any();
+
+        /// Whether clients show a certificate: "none" asks for none, "optional" checks the one
+        /// that is shown, "required" lets nobody in without.
+        client_auth: ClientAuth = ClientAuth::None, any();
     }
 
     /// What goes to the log.

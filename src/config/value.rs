@@ -345,7 +345,7 @@ mod tests {
         );
         assert_eq!(
             toml::<Vec<ListenAddress>>("[\"127.0.0.1:0\", \"localhost:0\"]").unwrap_err(),
-            "wants an address with a port, or unix:PATH with a path of at most 107 bytes, such as \"127.0.0.1:8080\", \
+            "wants an address with a port, tls:// before it if you like, or unix:PATH (at most 107 bytes), such as \"127.0.0.1:8080\", \
              found \"localhost:0\""
         );
     }

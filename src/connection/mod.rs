@@ -317,7 +317,7 @@ impl<D> Connection<D> {
         if let Some(arrival) = arrival.filter(|_| sent == offered) {
             self.walk = arrival;
             self.outbox = None;
-            return Flushed::All;
+            return self.flush_stream(stream);
         }
         self.walk.follow(self.outbox.as_deref_mut(), log, sent);
         if self.outbox.as_ref().is_some_and(|outbox| outbox.is_empty()) {
@@ -328,6 +328,18 @@ impl<D> Connection<D> {
             self.ready.writable = false;
             return Flushed::Blocked;
         }
-        if self.has_more(log) { Flushed::More } else { Flushed::All }
+        if self.has_more(log) { Flushed::More } else { self.flush_stream(stream) }
+    }
+
+    /// Sends what the stream itself still has, when there is nothing more to give to it.
+    pub fn flush_stream<S: Stream>(&mut self, stream: &mut S) -> Flushed {
+        match stream.flush() {
+            Ok(()) => Flushed::All,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.ready.writable = false;
+                Flushed::Blocked
+            }
+            Err(error) => Flushed::Broken(stream::ending_of(&error)),
+        }
     }
 }

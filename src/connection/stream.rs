@@ -7,6 +7,7 @@ use crate::wire::close::Ending;
 
 /// A non-blocking byte stream. A TCP socket is one; so is a TLS session over it, and so is a fake in a test.
 ///
+/// A stream may keep what it has taken; `flush` says whether all of it is with the kernel.
 /// A write that takes fewer bytes than it was given counts as "would block": the stream must report when it can take more.
 /// An error of the kind `InvalidData` has a text that is worth a log line, see [`ending_of`].
 pub trait Stream: Read + Write {
@@ -18,6 +19,28 @@ pub trait Stream: Read + Write {
 
     /// Who the client is, told once, if the stream has learned that from its first bytes (a PROXY header).
     fn learned(&mut self) -> Option<Remote> {
+        None
+    }
+
+    /// True when a read may find something, or the end, although it did not fill the buffer: it waits in the stream
+    /// itself, and the socket has reported it already. A plain socket holds nothing.
+    fn holds_input(&self) -> bool {
+        false
+    }
+
+    /// True when the stream has something to send that comes from itself, such as its part of a handshake, and has not
+    /// found the socket full. It is sent by `flush`, which fails with `WouldBlock` as long as something is left.
+    fn holds_output(&self) -> bool {
+        false
+    }
+
+    /// True when the end of the socket alone does not tell the peer that all was said, as it is with TLS.
+    fn says_goodbye(&self) -> bool {
+        false
+    }
+
+    /// What has to happen before the stream carries bytes for others, such as a TLS handshake.
+    fn awaits(&self) -> Option<&'static str> {
         None
     }
 }

@@ -13,10 +13,10 @@ use std::net::IpAddr;
 use super::hub::Hub;
 use super::{Application, Engine};
 use crate::config::ForwardedHeader;
+use crate::connection::Peer;
 use crate::connection::phase::Stage;
 use crate::connection::remote::Remote;
 use crate::connection::stream::Stream;
-use crate::connection::{Connection, Peer};
 use crate::rate::{Meter, Rate};
 use crate::wire::close::Ending;
 use crate::wire::forwarded::{forwarded, x_forwarded_for};
@@ -288,16 +288,19 @@ impl<D> Hub<D> {
     }
 
     /// Counts a connection among those who were refused on arrival. When there are many, the oldest are waited for no
-    /// longer: they have their answer, and others want theirs.
+    /// longer: they have their answer, or could not take it, and others want theirs.
     pub(super) fn enter_refused(&mut self, peer: Peer) {
         let Some(connection) = self.get_mut(peer) else { return };
         connection.counted.refused = true;
         self.refused.push_back(peer);
         let excess = self.refused.len().saturating_sub(REFUSED_WAITING_MAX);
-        let answered = self.refused.iter().filter(|&&peer| {
-            self.get(peer).and_then(Connection::closing).is_some_and(|closing| closing.stage == Stage::Discarding)
+        let hopeless = self.refused.iter().filter(|&&peer| {
+            self.get(peer).is_some_and(|connection| {
+                let answered = connection.closing().is_some_and(|closing| closing.stage == Stage::Discarding);
+                answered || !connection.ready.writable
+            })
         });
-        let oldest: Vec<Peer> = answered.take(excess).copied().collect();
+        let oldest: Vec<Peer> = hopeless.take(excess).copied().collect();
         for peer in oldest {
             self.cut(peer);
         }

@@ -48,6 +48,10 @@ impl<S: Stream, A: Application> Engine<S, A> {
         }
         let admit_timeout = limits.admit_timeout;
         match &connection.phase {
+            Phase::Handshake(_) if self.awaits(peer).is_some() => {
+                let what = self.awaits(peer).unwrap_or_default();
+                self.hub.end(peer, Ending::Transport(format!("no whole {what} within {admit_timeout:?}")));
+            }
             Phase::Handshake(_) => {
                 let text = format!("no whole request within {admit_timeout:?}");
                 let refusal = Refusal::new(Status::RequestTimeout, text.clone());
@@ -61,6 +65,11 @@ impl<S: Stream, A: Application> Engine<S, A> {
                 self.hub.cut(peer);
             }
         }
+    }
+
+    /// What the stream of a peer waits for before anything can be said over it.
+    fn awaits(&self, peer: Peer) -> Option<&'static str> {
+        self.streams.get(peer.index as usize)?.as_ref()?.awaits()
     }
 
     fn expire_open(&mut self, peer: Peer) {

@@ -44,7 +44,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
         let Some(stream) = self.streams.get_mut(peer.index as usize).and_then(Option::as_mut) else { return };
         let log = self.hub.rooms.log(connection.seat);
         let flushed = match (connection.has_more(log), connection.ready.writable) {
-            (false, _) => Flushed::All,
+            (false, _) => connection.flush_stream(stream),
             (true, false) => Flushed::Blocked,
             (true, true) => {
                 let before = connection.sent;
@@ -108,6 +108,10 @@ impl<S: Stream, A: Application> Engine<S, A> {
         connection.until = until;
         if hangup && self.is_drained(peer) {
             // The peer's end was read, so closing the socket says all that shutting it down would.
+            let stream = self.streams.get_mut(peer.index as usize).and_then(Option::as_mut);
+            if let Some(stream) = stream.filter(|stream| stream.says_goodbye()) {
+                let _ = stream.shutdown_write();
+            }
             self.hub.cut(peer);
             return;
         }

@@ -82,13 +82,19 @@ impl<S: Stream, A: Application> Engine<S, A> {
         {
             self.meet(peer, client);
         }
+        let Some(stream) = self.streams.get(peer.index as usize).and_then(Option::as_ref) else { return 0 };
+        let (holds_input, holds_output) = (stream.holds_input(), stream.holds_output());
+        if holds_output {
+            self.flush_for_stream(peer);
+        }
         match read {
             Ok(0) => self.end_of_stream(peer),
             Ok(read) => {
-                self.note_read(peer, read, buffer.len());
+                self.note_read(peer, read, read == buffer.len() || holds_input);
                 self.dispatch(peer, buffer.get_mut(..read).unwrap_or(&mut []));
                 return read;
             }
+            Err(error) if error.kind() == ErrorKind::WouldBlock && holds_input => self.hub.queue_receive(peer),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 if let Some(connection) = self.hub.get_mut(peer) {
                     connection.ready.readable = false;
@@ -100,15 +106,23 @@ impl<S: Stream, A: Application> Engine<S, A> {
         0
     }
 
+    /// The stream has something to send on its own account, and no edge will come for that.
+    fn flush_for_stream(&mut self, peer: Peer) {
+        if let Some(connection) = self.hub.get_mut(peer) {
+            connection.ready.writable = true;
+            self.hub.queue_flush(peer);
+        }
+    }
+
     /// A short read means that the socket is drained, and there will be an edge when more comes. Otherwise there may be
     /// more, and no edge will say so: the connection stays runnable.
-    fn note_read(&mut self, peer: Peer, read: usize, most: usize) {
+    fn note_read(&mut self, peer: Peer, read: usize, more: bool) {
         let now = self.hub.now.time;
         self.hub.counters.bytes_in += read as u64;
         let Some(connection) = self.hub.get_mut(peer) else { return };
         let answered = connection.hear(read, now);
-        if read == most || connection.ready.hangup {
-            self.hub.counters.over_budget += u64::from(read == most);
+        if more || connection.ready.hangup {
+            self.hub.counters.over_budget += u64::from(more);
             self.hub.queue_receive(peer);
         } else {
             connection.ready.readable = false;

@@ -8,6 +8,7 @@ use mio::event::Event;
 use mio::{Interest, Registry, Token};
 use slab::Slab;
 
+use super::inherited::Inherited;
 use super::journal::Warnings;
 use super::listener::{Accepted, Listener, SocketOptions, USER_TIMEOUT_MAX, USER_TIMEOUT_MIN, refuse};
 use super::visitor::{Stage, Visitor, Whole};
@@ -23,6 +24,8 @@ use crate::wire::response::{Refusal, Response, Status};
 /// The listener has this token, the visitors those above it.
 pub(super) const FIRST_TOKEN: usize = usize::MAX - 512;
 
+/// So many are accepted, or told that there are too many, in one turn.
+const ACCEPTS_MAX: usize = 64;
 /// How long accepting pauses when there are no descriptors left.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -45,14 +48,22 @@ pub(super) struct Admin {
 }
 
 impl Admin {
+    /// Takes the inherited listener, or opens the one of the configuration; `None` if there is neither.
     pub(super) fn open(
-        address: &ListenAddress,
         settings: &Settings,
+        inherited: Option<Inherited>,
         keys: Option<AccessKeys>,
         registry: &Registry,
-    ) -> Result<Self, StartError> {
-        if keys.is_none() && address.inet().is_some() {
-            return Err(StartError::AdminWithoutKeys);
+    ) -> Result<Option<Self>, StartError> {
+        let address = inherited.as_ref().map(|inherited| &inherited.address).or(settings.listen.as_ref()).cloned();
+        let Some(address) = address else { return Ok(None) };
+        if let Some(inet) = address.inet() {
+            if !inet.ip().is_loopback() {
+                return Err(StartError::AdminInTheOpen(address));
+            }
+            if keys.is_none() {
+                return Err(StartError::AdminWithoutKeys);
+            }
         }
         let options = SocketOptions {
             send_buffer: 0,
@@ -60,12 +71,16 @@ impl Admin {
             reuse_port: false,
             unix_mode: settings.unix_mode.bits(),
         };
-        let opened = Listener::open(address, options).and_then(|mut listener| {
+        let opened = match inherited {
+            Some(inherited) => Listener::adopt(inherited, options),
+            None => Listener::open(&address, options),
+        };
+        let opened = opened.and_then(|mut listener| {
             listener.register(registry, Token(FIRST_TOKEN))?;
             Ok(listener)
         });
-        Ok(Self {
-            listener: opened.map_err(|error| StartError::Listen(address.clone(), error))?,
+        Ok(Some(Self {
+            listener: opened.map_err(|error| StartError::Listen(address, error))?,
             keys,
             connections_max: settings.connections as usize,
             timeout: settings.timeout,
@@ -75,7 +90,7 @@ impl Admin {
             paused_until: Time::START,
             refused: 0,
             answers: BTreeMap::new(),
-        })
+        }))
     }
 
     /// Puts in force what was read anew. A port never goes without keys, whatever is to become of it at the next start.
@@ -143,7 +158,10 @@ impl Admin {
     }
 
     fn accept(&mut self, registry: &Registry, now: Time) {
-        while self.listener.is_waiting() && self.paused_until <= now {
+        for _ in 0..ACCEPTS_MAX {
+            if !self.listener.is_waiting() || self.paused_until > now {
+                return;
+            }
             match self.listener.accept() {
                 Accepted::Connection(socket, _) if self.visitors.len() >= self.connections_max => {
                     self.refused += 1;
@@ -199,7 +217,9 @@ impl Admin {
         let response = perform(&task, &body, engine, &process, now);
         if let (Some(deed), Some(visitor)) = (task.route.deed(), self.visitors.get(place)) {
             let name = task.bearer.as_ref().and_then(|bearer| bearer.name.as_deref()).unwrap_or("somebody");
-            log::info!("administrator {name} ({}) {deed}: {}", visitor.remote, response.status());
+            // Many things may be said in a second, and who says them knows it.
+            let level = if matches!(task.route, Route::Say { .. }) { log::Level::Debug } else { log::Level::Info };
+            log::log!(level, "administrator {name} ({}) {deed}: {}", visitor.remote, response.status());
         }
         (response, task.head_only)
     }

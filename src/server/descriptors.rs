@@ -15,14 +15,15 @@ const CONNECTIONS_MAX: u32 = 1 << 20;
 const PENDING_MIN: u32 = 64;
 const PENDING_SHARE: u32 = 8;
 
-/// Raises the open-file limit to what the system allows and fills in the limits that depend on it.
+/// Raises the open-file limit to what the system allows and fills in the limits that depend on it. `admin` is absent where
+/// there is no admin listener.
 ///
 /// # Errors
 /// If the configuration asks for more connections than the hard limit can hold.
-pub(super) fn settle_limits(limits: &Limits, admin: &Admin) -> Result<Limits, StartError> {
+pub(super) fn settle_limits(limits: &Limits, admin: Option<&Admin>) -> Result<Limits, StartError> {
     let files = raise_file_limit();
     // Its listener, those whom it serves, and one that is told that there are too many.
-    let admin = admin.listen.as_ref().map_or(0, |_| u64::from(admin.connections) + 2);
+    let admin = admin.map_or(0, |admin| u64::from(admin.connections) + 2);
     let reserve = RESERVE + admin;
     let most = u32::try_from(files.saturating_sub(reserve)).unwrap_or(u32::MAX);
     let mut settled = limits.clone();
@@ -54,7 +55,7 @@ mod tests {
 
     #[test]
     fn limits_that_depend_on_the_system_are_filled_in() {
-        let settled = settle_limits(&Limits::default(), &Admin::default()).unwrap();
+        let settled = settle_limits(&Limits::default(), None).unwrap();
         assert!(settled.connections > 0);
         assert_eq!(settled.pending, PENDING_MIN.max(settled.connections / PENDING_SHARE));
     }
@@ -62,7 +63,7 @@ mod tests {
     #[test]
     fn a_limit_that_cannot_be_met_is_an_error_that_says_what_to_do() {
         let limits = Limits { connections: 1 << 24, ..Limits::default() };
-        let error = settle_limits(&limits, &Admin::default()).unwrap_err().to_string();
+        let error = settle_limits(&limits, None).unwrap_err().to_string();
         assert!(error.contains("limits.connections = 16777216") && error.contains("LimitNOFILE"), "{error}");
     }
 }

@@ -31,6 +31,14 @@ pub(super) struct Inherited {
     pub(super) address: ListenAddress,
 }
 
+/// All that was handed over, by the names of the descriptors.
+#[derive(Debug, Default)]
+pub(super) struct Inheritance {
+    pub(super) for_everybody: Vec<Inherited>,
+    /// Its name begins with `admin`.
+    pub(super) for_administrators: Option<Inherited>,
+}
+
 /// A descriptor that is of no use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrongDescriptor {
@@ -50,22 +58,29 @@ impl fmt::Display for WrongDescriptor {
 /// # Errors
 /// The first descriptor that is no listening stream socket of a kind that is served. Nothing is served then: whoever wrote
 /// the unit has meant something else.
-pub(super) fn take() -> Result<Vec<Inherited>, StartError> {
+pub(super) fn take() -> Result<Inheritance, StartError> {
     let variable = |name| std::env::var(name).unwrap_or_default();
     if variable("LISTEN_PID").parse() != Ok(std::process::id()) {
-        return Ok(Vec::new());
+        return Ok(Inheritance::default());
     }
     let names = variable("LISTEN_FDNAMES");
     let mut descriptors = ListenFd::from_env();
     let mut names = names.split(':').filter(|name| !name.is_empty());
-    let mut inherited = Vec::new();
+    let mut inherited = Inheritance::default();
     for place in 0..descriptors.len() {
         let name = names.next().unwrap_or("unknown");
         let wrong = |why| StartError::Inherited(WrongDescriptor { number: FIRST + place, name: name.to_owned(), why });
-        if name.starts_with("tls") || name.starts_with("admin") {
-            return Err(wrong("has a name that is kept for another kind of listener"));
+        let mut one = take_one(&mut descriptors, place).map_err(wrong)?;
+        if name.starts_with("tls") {
+            let address =
+                one.address.inet().ok_or_else(|| wrong("has a name for TLS, which is spoken over TCP only"))?;
+            one.address = ListenAddress::Tls(address);
         }
-        inherited.push(take_one(&mut descriptors, place).map_err(wrong)?);
+        if !name.starts_with("admin") {
+            inherited.for_everybody.push(one);
+        } else if inherited.for_administrators.replace(one).is_some() {
+            return Err(wrong("is a second one for administrators, and there can be only one"));
+        }
     }
     Ok(inherited)
 }

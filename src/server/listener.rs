@@ -13,13 +13,15 @@ use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, SockRef, TcpKeepalive, Type};
 
 use super::inherited::{self, Inherited};
-use super::socket::Socket;
+use super::socket::Plain;
 use super::socket_file::SocketFile;
 use crate::config::{Config, ListenAddress};
 use crate::connection::remote::Remote;
 use crate::time::Time;
 use crate::wire::response::{Refusal, Status};
 
+/// Whoever is refused without being waited for is read from so many times, 2 KiB each.
+const DISCARDS_MAX: usize = 32;
 /// How long accepting pauses when there are no descriptors left, if nobody leaves before.
 const PAUSE: Duration = Duration::from_millis(250);
 /// Connections that the kernel completes while we are busy; `net.core.somaxconn` may cut it.
@@ -90,7 +92,7 @@ enum Listening {
 #[derive(Debug)]
 pub(super) enum Accepted {
     /// Somebody came.
-    Connection(Socket, Remote),
+    Connection(Plain, Remote),
     /// Nobody is waiting.
     Nobody,
     /// This one failed; there may be others.
@@ -102,7 +104,8 @@ pub(super) enum Accepted {
 impl Listener {
     pub(super) fn open(address: &ListenAddress, options: SocketOptions) -> io::Result<Self> {
         match address {
-            ListenAddress::Tcp(address) => Self::open_tcp(*address, options),
+            ListenAddress::Tcp(at) => Self::open_tcp(*at, ListenAddress::Tcp, options),
+            ListenAddress::Tls(at) => Self::open_tcp(*at, ListenAddress::Tls, options),
             ListenAddress::Unix(path) => {
                 let (socket, file) = SocketFile::listen(path, options.unix_mode, BACKLOG)?;
                 let socket = Listening::Unix(UnixListener::from_std(socket.into()), Some(file));
@@ -123,7 +126,11 @@ impl Listener {
         Ok(listener)
     }
 
-    fn open_tcp(address: SocketAddr, options: SocketOptions) -> io::Result<Self> {
+    fn open_tcp(
+        address: SocketAddr,
+        kind: fn(SocketAddr) -> ListenAddress,
+        options: SocketOptions,
+    ) -> io::Result<Self> {
         let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         socket.set_reuse_port(options.reuse_port)?;
@@ -135,7 +142,7 @@ impl Listener {
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
         let socket = TcpListener::from_std(socket.into());
-        let address = ListenAddress::Tcp(socket.local_addr()?);
+        let address = kind(socket.local_addr()?);
         Ok(Self { socket: Listening::Tcp(socket), address, send_buffer: 0, waiting: true })
     }
 
@@ -169,14 +176,19 @@ impl Listener {
         self.waiting = true;
     }
 
+    /// TLS is spoken here.
+    pub(super) fn is_tls(&self) -> bool {
+        matches!(self.address, ListenAddress::Tls(_))
+    }
+
     pub(super) fn is_waiting(&self) -> bool {
         self.waiting
     }
 
     pub(super) fn accept(&mut self) -> Accepted {
         let accepted = match &self.socket {
-            Listening::Tcp(socket) => socket.accept().map(|(stream, remote)| (Socket::Tcp(stream), remote.into())),
-            Listening::Unix(socket, _) => socket.accept().map(|(stream, _)| (Socket::Unix(stream), Remote::Unix)),
+            Listening::Tcp(socket) => socket.accept().map(|(stream, remote)| (Plain::Tcp(stream), remote.into())),
+            Listening::Unix(socket, _) => socket.accept().map(|(stream, _)| (Plain::Unix(stream), Remote::Unix)),
         };
         match accepted {
             Ok((socket, remote)) => {
@@ -194,8 +206,8 @@ impl Listener {
     }
 
     /// A Unix socket inherits nothing from its listener.
-    fn limit_buffer(&self, socket: &Socket) {
-        if let Socket::Unix(stream) = socket
+    fn limit_buffer(&self, socket: &Plain) {
+        if let Plain::Unix(stream) = socket
             && self.send_buffer > 0
         {
             // It works without, at the price of more memory for those who do not read.
@@ -234,8 +246,11 @@ impl Spare {
         self.paused_until = Some(now + PAUSE);
         self.file = None;
         if let Accepted::Connection(socket, _) = listener.accept() {
-            let text = "the server is out of file descriptors, try again later";
-            refuse(socket, &Refusal::new(Status::ServiceUnavailable, text).retry_after(5).render());
+            // Over TLS there is nothing short to say.
+            if !listener.is_tls() {
+                let text = "the server is out of file descriptors, try again later";
+                refuse(socket, &Refusal::new(Status::ServiceUnavailable, text).retry_after(5).render());
+            }
         }
         self.file = File::open("/dev/null").ok();
     }
@@ -263,12 +278,16 @@ impl Spare {
 }
 
 /// A whole answer for somebody for whom there is no place at all. A new socket's send buffer takes it in one piece.
-pub(super) fn refuse(socket: Socket, answer: &[u8]) {
-    let Some(socket) = socket.into_raw() else { return };
+pub(super) fn refuse(socket: Plain, answer: &[u8]) {
+    let socket = socket.into_raw();
     let _ = socket.send(answer);
     let _ = socket.shutdown(std::net::Shutdown::Write);
     // What the client has sent so far is read, because unread bytes would turn the close into a reset that eats the
     // answer. Nobody can be waited for here.
     let mut discarded = [std::mem::MaybeUninit::uninit(); 2048];
-    while matches!(socket.recv(&mut discarded), Ok(1..)) {}
+    for _ in 0..DISCARDS_MAX {
+        if !matches!(socket.recv(&mut discarded), Ok(1..)) {
+            return;
+        }
+    }
 }

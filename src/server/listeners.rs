@@ -1,11 +1,15 @@
 //! The set of listeners: they are opened together, accepted from in turn, and closed together.
 
 use std::io;
+use std::sync::Arc;
 
 use mio::{Interest, Registry, Token};
 
 use super::inherited::Inherited;
 use super::listener::{Accepted, Listener, SocketOptions, Spare};
+use super::socket::{Plain, Socket};
+use super::tls::TlsConfig;
+use super::tls_stream::TlsStream;
 use super::{ServerEngine, StartError, token_of};
 use crate::config::ListenAddress;
 use crate::engine::Application;
@@ -18,6 +22,8 @@ pub(super) struct Listeners {
     /// A service manager has opened them and keeps them.
     inherited: bool,
     spare: Spare,
+    /// What those who come from now on to a TLS listener are served with.
+    tls: Option<TlsConfig>,
     /// How often descriptors ran out.
     pub(super) exhausted: u64,
 }
@@ -31,6 +37,7 @@ impl Listeners {
         options: SocketOptions,
         registry: &Registry,
         first_token: usize,
+        tls: Option<TlsConfig>,
     ) -> Result<Self, StartError> {
         let are_inherited = !inherited.is_empty();
         let addresses = addresses.iter().filter(|_| !are_inherited);
@@ -47,7 +54,10 @@ impl Listeners {
         if all.is_empty() {
             return Err(StartError::NoListener);
         }
-        Ok(Self { all, inherited: are_inherited, spare: Spare::new(), exhausted: 0 })
+        if tls.is_none() && all.iter().any(Listener::is_tls) {
+            return Err(StartError::NoCertificate);
+        }
+        Ok(Self { all, inherited: are_inherited, spare: Spare::new(), tls, exhausted: 0 })
     }
 
     /// Connections that are accepted from now on get these.
@@ -98,12 +108,14 @@ impl Listeners {
             while listener.is_waiting() && budget > 0 && engine.has_room() && self.spare.may_accept(now.time) {
                 budget -= 1;
                 match listener.accept() {
-                    Accepted::Connection(stream, remote) => {
-                        let stream = if engine.expects_introduction(remote) { stream.behind_proxy() } else { stream };
-                        let peer = engine.accept(stream, remote, now);
-                        let Some(stream) = engine.stream_mut(peer) else { continue };
+                    Accepted::Connection(socket, remote) => {
+                        let tls = self.tls.as_ref().filter(|_| listener.is_tls());
+                        let Ok(socket) = on_top_of(socket, tls) else { continue };
+                        let socket = if engine.expects_introduction(remote) { socket.behind_proxy() } else { socket };
+                        let peer = engine.accept(socket, remote, now);
+                        let Some(Ok(socket)) = engine.stream_mut(peer).map(Socket::plain_mut) else { continue };
                         let both = Interest::READABLE | Interest::WRITABLE;
-                        if registry.register(stream, token_of(peer), both).is_err() {
+                        if registry.register(socket, token_of(peer), both).is_err() {
                             engine.abandon(peer);
                         }
                     }
@@ -116,6 +128,11 @@ impl Listeners {
                 }
             }
         }
+    }
+
+    /// Whoever comes to a TLS listener from now on is served with this.
+    pub(super) fn set_tls(&mut self, tls: TlsConfig) {
+        self.tls = Some(tls);
     }
 
     /// Somebody left, so there is a descriptor again.
@@ -135,4 +152,11 @@ impl Listeners {
             let _ = listener.deregister(registry);
         }
     }
+}
+
+fn on_top_of(socket: Plain, tls: Option<&TlsConfig>) -> io::Result<Socket> {
+    Ok(match tls {
+        None => Socket::Plain(socket),
+        Some(TlsConfig(config)) => Socket::Tls(Box::new(TlsStream::new(socket, Arc::clone(config))?)),
+    })
 }

@@ -28,15 +28,20 @@ mod reload;
 mod signals;
 mod socket;
 mod socket_file;
+mod tls;
+mod tls_session;
+mod tls_stream;
 mod visitor;
 
 pub use clock::unix_now;
 pub use inherited::WrongDescriptor;
 pub use journal::level_filter;
 pub use reload::{Fresh, Load};
+pub use tls::{ReadFile, TlsConfig};
 
 use admin::Admin;
 use clock::Clock;
+use inherited::{Inheritance, Inherited};
 use journal::Warnings;
 use listener::SocketOptions;
 use listeners::Listeners;
@@ -65,6 +70,8 @@ pub struct Server<A: Application> {
     listeners: Listeners,
     /// Where administrators ask, if they may.
     admin: Option<Admin>,
+    /// A listener for them that nobody has asked for yet.
+    inherited_admin: Option<Inherited>,
     engine: ServerEngine<A>,
     /// What is in force.
     config: Config,
@@ -88,6 +95,10 @@ pub enum StartError {
     NoListener,
     /// The admin listener is a TCP port, and there are no keys.
     AdminWithoutKeys,
+    /// The inherited admin listener can be reached from other machines.
+    AdminInTheOpen(ListenAddress),
+    /// There is a TLS listener, but nothing to serve it with; see [`Server::bind_tls`].
+    NoCertificate,
     /// The open-file limit does not allow so many connections.
     TooFewFiles {
         /// `limits.connections`.
@@ -108,12 +119,21 @@ impl<A: Application> Server<A> {
     /// # Errors
     /// See [`StartError`].
     pub fn bind(config: &Config, gate: Gate, application: A) -> Result<Self, StartError> {
-        let limits = descriptors::settle_limits(&config.limits, &config.admin)?;
+        Self::bind_tls(config, None, gate, application)
+    }
+
+    /// As [`Server::bind`], with what TLS listeners serve with.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn bind_tls(config: &Config, tls: Option<TlsConfig>, gate: Gate, application: A) -> Result<Self, StartError> {
+        let Inheritance { for_everybody, for_administrators } = inherited::take()?;
+        let administered = config.admin.listen.is_some() || for_administrators.is_some();
+        let limits = descriptors::settle_limits(&config.limits, administered.then_some(&config.admin))?;
         let poll = Poll::new().map_err(StartError::System)?;
         let signals = Signals::register(poll.registry(), SIGNALS).map_err(StartError::System)?;
         let options = SocketOptions::new(config);
-        let inherited = inherited::take()?;
-        let listeners = Listeners::open(&config.listen, inherited, options, poll.registry(), FIRST_OWN_TOKEN)?;
+        let listeners = Listeners::open(&config.listen, for_everybody, options, poll.registry(), FIRST_OWN_TOKEN, tls)?;
         let settings = Settings::new(config, limits);
         let clock = Clock::start();
         Ok(Self {
@@ -123,6 +143,7 @@ impl<A: Application> Server<A> {
             now: clock.now(),
             listeners,
             admin: None,
+            inherited_admin: for_administrators,
             engine: Engine::new(application, gate, settings, fastrand::u64(..)),
             config: config.clone(),
             signals,
@@ -139,8 +160,8 @@ impl<A: Application> Server<A> {
         self.listeners.addresses()
     }
 
-    /// Opens the admin listener, if the configuration has one; its address, with the real port, is returned. Without `keys`
-    /// everybody who reaches the socket may ask, so a TCP port needs them.
+    /// Opens the admin listener, or takes the one that a service manager has opened; its address, with the real port, is
+    /// returned if there is one. Without `keys` everybody who reaches the socket may ask, so a TCP port needs them.
     ///
     /// # Errors
     /// See [`StartError`].
@@ -149,10 +170,7 @@ impl<A: Application> Server<A> {
         settings: &config::Admin,
         keys: Option<AccessKeys>,
     ) -> Result<Option<ListenAddress>, StartError> {
-        self.admin = match &settings.listen {
-            Some(address) => Some(Admin::open(address, settings, keys, self.poll.registry())?),
-            None => None,
-        };
+        self.admin = Admin::open(settings, self.inherited_admin.take(), keys, self.poll.registry())?;
         Ok(self.admin.as_ref().map(|admin| admin.address().clone()))
     }
 
@@ -313,7 +331,9 @@ impl fmt::Display for StartError {
         match self {
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
             Self::Inherited(wrong) => write!(f, "{wrong}"),
+            Self::NoCertificate => write!(f, "a tls:// listener needs [tls] certificate and key"),
             Self::NoListener => write!(f, "there is no address to listen on: set listen = [\"127.0.0.1:8080\"]"),
+            Self::AdminInTheOpen(address) => write!(f, "{}", config::Rule::AdminListen(address.clone())),
             Self::AdminWithoutKeys => write!(f, "{}", config::Rule::AdminKeys),
             Self::TooFewFiles { wanted, files, reserve } => write!(
                 f,

@@ -4,7 +4,7 @@
 //! what is wrong.
 
 use super::listener::SocketOptions;
-use super::{Server, descriptors, journal};
+use super::{Server, TlsConfig, descriptors, journal};
 use crate::auth::AccessKeys;
 use crate::config::{Config, SETTINGS, Setting};
 use crate::engine::{Application, Gate, Settings};
@@ -27,6 +27,8 @@ pub struct Fresh {
     pub gate: Gate,
     /// The keys of administrators, if there are any.
     pub admin_keys: Option<AccessKeys>,
+    /// Certificates, if the configuration names some.
+    pub tls: Option<TlsConfig>,
 }
 
 /// Reads everything anew and changes nothing; or says, one line for each, what is wrong.
@@ -50,9 +52,9 @@ impl<A: Application> Server<A> {
     }
 
     fn adopt(&mut self, fresh: Fresh) -> Result<(), Vec<String>> {
-        let Fresh { config, gate, admin_keys } = fresh;
-        let limits =
-            descriptors::settle_limits(&config.limits, &config.admin).map_err(|error| vec![error.to_string()])?;
+        let Fresh { config, gate, admin_keys, tls } = fresh;
+        let limits = descriptors::settle_limits(&config.limits, self.admin.as_ref().map(|_| &config.admin))
+            .map_err(|error| vec![error.to_string()])?;
         let options = SocketOptions::new(&config);
         let settings = Settings::new(&config, limits);
         log::set_max_level(journal::level_filter(config.log.level));
@@ -61,6 +63,9 @@ impl<A: Application> Server<A> {
         }
         if let Some(admin) = &mut self.admin {
             admin.reconfigure(&config.admin, admin_keys);
+        }
+        if let Some(tls) = tls {
+            self.listeners.set_tls(tls);
         }
         self.engine.reconfigure(settings, gate, self.now);
         let (application, mut desk) = self.engine.application_mut(self.now);

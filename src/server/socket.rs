@@ -1,22 +1,32 @@
-//! A connected socket of whatever kind: the one stream type of the real server.
+//! A connected socket of whatever kind, and the one stream type of the real server: such a socket, perhaps with TLS or the
+//! header of a proxy on top of it.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::Shutdown;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use mio::event::Source;
 use mio::net::{TcpStream, UnixStream};
 use mio::{Interest, Registry, Token};
 
 use super::proxied::{Introduction, take_introduction};
+use super::tls_stream::TlsStream;
 use crate::connection::remote::Remote;
 use crate::connection::stream::Stream;
 
-/// See the module's documentation.
+/// A socket with nothing on top of it.
 #[derive(Debug)]
-pub(super) enum Socket {
+pub(super) enum Plain {
     Tcp(TcpStream),
     Unix(UnixStream),
-    /// The same, and the header of a proxy is still to come, or to be asked for.
+}
+
+/// What a connection reads and writes. An idle connection pays for the largest kind, so the larger ones are boxed.
+#[derive(Debug)]
+pub(super) enum Socket {
+    Plain(Plain),
+    Tls(Box<TlsStream<Plain>>),
+    /// One of the others, and the header of a proxy is still to come, or to be asked for.
     Proxied(Box<Proxied>),
 }
 
@@ -38,20 +48,23 @@ impl Proxied {
 
     /// Reads the header, and from then on what is behind it.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let introduced = self.introduced;
-        let socket = self.socket()?;
-        if !introduced {
-            let introduction = match socket {
-                Socket::Tcp(stream) => take_introduction(stream),
-                Socket::Unix(stream) => take_introduction(stream),
-                Socket::Proxied(_) => Err(ErrorKind::NotConnected.into()),
-            };
-            match introduction? {
+        if !self.introduced {
+            match take_introduction(self.socket()?.plain_mut()?)? {
                 Introduction::Ended => return Ok(0),
                 Introduction::Made(client) => (self.introduced, self.client) = (true, client),
             }
         }
         self.socket()?.read(buffer)
+    }
+}
+
+impl Plain {
+    /// The same socket without what mio knows of it, for somebody who is told one thing and sent away.
+    pub(super) fn into_raw(self) -> socket2::Socket {
+        match self {
+            Self::Tcp(stream) => std::net::TcpStream::from(stream).into(),
+            Self::Unix(stream) => std::os::unix::net::UnixStream::from(stream).into(),
+        }
     }
 }
 
@@ -61,32 +74,39 @@ impl Socket {
         Self::Proxied(Box::new(Proxied { socket: Some(self), client: None, introduced: false }))
     }
 
-    /// The same socket without what mio knows of it, for somebody who is told one thing and sent away.
-    pub(super) fn into_raw(self) -> Option<socket2::Socket> {
+    /// The socket at the bottom, which the poll knows.
+    pub(super) fn plain_mut(&mut self) -> io::Result<&mut Plain> {
         match self {
-            Self::Tcp(stream) => Some(std::net::TcpStream::from(stream).into()),
-            Self::Unix(stream) => Some(std::os::unix::net::UnixStream::from(stream).into()),
-            Self::Proxied(proxied) => proxied.socket?.into_raw(),
+            Self::Plain(socket) => Ok(socket),
+            Self::Tls(stream) => Ok(stream.below_mut()),
+            Self::Proxied(proxied) => proxied.socket()?.plain_mut(),
         }
     }
 }
 
-impl Read for Socket {
+impl AsFd for Plain {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Unix(stream) => stream.as_fd(),
+        }
+    }
+}
+
+impl Read for Plain {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.read(buffer),
             Self::Unix(stream) => stream.read(buffer),
-            Self::Proxied(proxied) => proxied.read(buffer),
         }
     }
 }
 
-impl Write for Socket {
+impl Write for Plain {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.write(bytes),
             Self::Unix(stream) => stream.write(bytes),
-            Self::Proxied(proxied) => proxied.socket()?.write(bytes),
         }
     }
 
@@ -94,7 +114,6 @@ impl Write for Socket {
         match self {
             Self::Tcp(stream) => stream.write_vectored(slices),
             Self::Unix(stream) => stream.write_vectored(slices),
-            Self::Proxied(proxied) => proxied.socket()?.write_vectored(slices),
         }
     }
 
@@ -103,11 +122,79 @@ impl Write for Socket {
     }
 }
 
-impl Stream for Socket {
+impl Stream for Plain {
     fn shutdown_write(&mut self) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
             Self::Unix(stream) => stream.shutdown(Shutdown::Write),
+        }
+    }
+}
+
+impl Source for Plain {
+    fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => registry.register(stream, token, interests),
+            Self::Unix(stream) => registry.register(stream, token, interests),
+        }
+    }
+
+    fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => registry.reregister(stream, token, interests),
+            Self::Unix(stream) => registry.reregister(stream, token, interests),
+        }
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => registry.deregister(stream),
+            Self::Unix(stream) => registry.deregister(stream),
+        }
+    }
+}
+
+impl Read for Socket {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read(buffer),
+            Self::Tls(stream) => stream.read(buffer),
+            Self::Proxied(proxied) => proxied.read(buffer),
+        }
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.write(bytes),
+            Self::Tls(stream) => stream.write(bytes),
+            Self::Proxied(proxied) => proxied.socket()?.write(bytes),
+        }
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.write_vectored(slices),
+            Self::Tls(stream) => stream.write_vectored(slices),
+            Self::Proxied(proxied) => proxied.socket()?.write_vectored(slices),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(_) => Ok(()),
+            Self::Tls(stream) => stream.flush(),
+            Self::Proxied(proxied) => proxied.socket()?.flush(),
+        }
+    }
+}
+
+impl Stream for Socket {
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.shutdown_write(),
+            Self::Tls(stream) => stream.shutdown_write(),
             Self::Proxied(proxied) => proxied.socket()?.shutdown_write(),
         }
     }
@@ -123,30 +210,24 @@ impl Stream for Socket {
         }
         client
     }
-}
 
-impl Source for Socket {
-    fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
-        match self {
-            Self::Tcp(stream) => registry.register(stream, token, interests),
-            Self::Unix(stream) => registry.register(stream, token, interests),
-            Self::Proxied(proxied) => proxied.socket()?.register(registry, token, interests),
-        }
+    fn holds_input(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.holds_input())
     }
 
-    fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
-        match self {
-            Self::Tcp(stream) => registry.reregister(stream, token, interests),
-            Self::Unix(stream) => registry.reregister(stream, token, interests),
-            Self::Proxied(proxied) => proxied.socket()?.reregister(registry, token, interests),
-        }
+    fn holds_output(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.holds_output())
     }
 
-    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+    fn says_goodbye(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.says_goodbye())
+    }
+
+    fn awaits(&self) -> Option<&'static str> {
         match self {
-            Self::Tcp(stream) => registry.deregister(stream),
-            Self::Unix(stream) => registry.deregister(stream),
-            Self::Proxied(proxied) => proxied.socket()?.deregister(registry),
+            Self::Plain(_) => None,
+            Self::Tls(stream) => stream.awaits(),
+            Self::Proxied(proxied) => proxied.socket.as_ref()?.awaits(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 
-use super::socket::Socket;
+use super::socket::Plain;
 use crate::admin::{Problem, Task};
 use crate::connection::remote::Remote;
 use crate::connection::stream::Stream;
@@ -16,7 +16,7 @@ const READ_BYTES: usize = 8 * 1024;
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Visitor {
-    socket: Socket,
+    socket: Plain,
     pub(super) remote: Remote,
     pub(super) stage: Stage,
     /// When the stage has to be over.
@@ -44,12 +44,12 @@ pub(super) enum Stage {
 pub(super) type Whole = Result<(Box<Task>, Vec<u8>), Problem>;
 
 impl Visitor {
-    pub(super) fn new(socket: Socket, remote: Remote, until: Time) -> Self {
+    pub(super) fn new(socket: Plain, remote: Remote, until: Time) -> Self {
         let stage = Stage::Head { bytes: Vec::new(), searched: 0 };
         Self { socket, remote, stage, until, readable: false, writable: true }
     }
 
-    pub(super) fn socket_mut(&mut self) -> &mut Socket {
+    pub(super) fn socket_mut(&mut self) -> &mut Plain {
         &mut self.socket
     }
 

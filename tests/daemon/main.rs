@@ -20,6 +20,7 @@
 //! | `slow_reader.rs` | peers that do not read, and that nobody else notices them |
 //! | `ping.rs` | the heartbeat |
 //! | `listen.rs` | where it listens: Unix sockets, several daemons on one port |
+//! | `tls.rs` | certificates of both sides, both versions, handshakes that go wrong, ends |
 //! | `limits.rs` | numbers of connections, messages and fragments |
 //! | `floods.rs` | more than the limits allow, and that those who are in are served |
 //! | `descriptors.rs` | running out of file descriptors; many comings and goings leave nothing behind |
@@ -32,6 +33,7 @@
 //! | `cli.rs` | subcommands, exit codes, what is printed at the start |
 //! | `health.rs` | `/healthz`, `/readyz` and other plain requests |
 //! | `admin.rs` | the admin listener: numbers, lists, deeds, and who may ask |
+//! | `dashboard.rs` | what Prometheus and Grafana make of the numbers |
 //! | `log.rs` | one line per ending, and no secrets in it |
 //! | `page.rs` | the chat page and a browser's way in |
 //! | `browser.rs` | the chat page in a real browser |
@@ -46,6 +48,7 @@ mod browser;
 mod cli;
 mod commands;
 mod config;
+mod dashboard;
 mod descriptors;
 mod floods;
 mod frames;
@@ -71,5 +74,6 @@ mod socket_activation;
 #[path = "../support/mod.rs"]
 mod support;
 mod systemd;
+mod tls;
 mod token;
 mod websocat;

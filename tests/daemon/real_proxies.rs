@@ -47,8 +47,8 @@ fn try_out(daemon: &Daemon, proxy: SocketAddr) {
     let mut second = Client::connect_from(proxy, "127.0.0.5".parse().unwrap());
     let response = second.upgrade("/ws", &[("X-Forwarded-For", "203.0.113.8")]);
     assert_eq!((response.status, response.text().contains("from your address")), (429, true), "{response:?}");
-    // Silent but for the pongs, for longer than the proxy would wait without them: 20 pings in more than 2 s.
-    for _ in 0..20 {
+    // Silent but for the pongs, for longer than the proxy would wait without them: 35 pings in more than 3 s.
+    for _ in 0..35 {
         answer_ping(&mut yuan);
         answer_ping(&mut feng);
     }
@@ -88,7 +88,7 @@ const TRUST: &str = "trusted = [\"127.0.0.1\"]";
 fn nginx(upstream: (&str, &str), try_with: impl Fn(SocketAddr)) {
     let address = free_address();
     let listen = format!("listen {address};");
-    let server = configuration("nginx.conf", &[("listen 80;", &listen), ("75s", "1s"), upstream]);
+    let server = configuration("nginx.conf", &[("listen 80;", &listen), ("75s", "3s"), upstream]);
     let scratch = env!("CARGO_TARGET_TMPDIR");
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!("{kind}_temp_path {scratch}/nginx-{kind};\n"))
@@ -127,7 +127,7 @@ fn haproxy(daemon: &Daemon, server: &str) {
     let server = server.replace("127.0.0.1:8080", &daemon.address().to_string());
     let config = configuration(
         "haproxy.cfg",
-        &[("bind :80", &bind), ("75s", "1s"), ("    server hollerd 127.0.0.1:8080\n", &server)],
+        &[("bind :80", &bind), ("75s", "3s"), ("    server hollerd 127.0.0.1:8080\n", &server)],
     );
     let file = TempFile::new("haproxy.cfg", config);
     let proxy = Process::spawn(Command::new("haproxy").args(["-db", "-f", file.name()]));

@@ -157,3 +157,27 @@ fn systemds_own_tool_hands_over_several_named_sockets() {
     drop(waiting);
     assert_eq!(daemon.wait(Duration::from_secs(20)).code(), Some(0));
 }
+
+#[test]
+fn one_of_the_sockets_may_be_for_administrators() {
+    let (socket, address) = listener("127.0.0.1:0");
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("adm-{:016x}.sock", fastrand::u64(..)));
+    let for_admin = UnixListener::bind(&path).expect("a socket in the target directory");
+    let daemon = start(vec![socket.into(), for_admin.into()], "web:admin", &[]);
+    await_listening(&daemon, 1);
+    let _yuan = enter(address, "yuan");
+    let list = Client::connect_unix(&path).request("GET", "/v1/rooms", &[]);
+    assert!(list.status == 200 && list.text().contains("\"name\":\"lobby\""), "{}", list.text());
+    assert_eq!(Client::connect(address).request("GET", "/v1/rooms", &[]).status, 404);
+    std::fs::remove_file(path).expect("a file to remove");
+    // A port needs keys, and one that other machines can reach is none for administrators.
+    for (at, problem) in [("127.0.0.1:0", "keys_file"), ("0.0.0.0:0", "other machines")] {
+        let mut daemon = start(vec![listener("127.0.0.1:0").0.into(), listener(at).0.into()], "web:admin", &[]);
+        await_line(&daemon, problem);
+        assert_eq!(daemon.wait(PATIENCE).code(), Some(1));
+    }
+    let mut daemon =
+        start(vec![listener("127.0.0.1:0").0.into(), listener("127.0.0.1:0").0.into()], "admin-1:admin-2", &[]);
+    await_line(&daemon, "only one");
+    assert_eq!(daemon.wait(PATIENCE).code(), Some(1));
+}

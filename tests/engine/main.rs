@@ -6,9 +6,11 @@ mod world;
 
 use std::time::Duration;
 
+use hollerd::admin::{self, Process, Rules};
 use hollerd::engine::ClosedBy;
 use hollerd::wire::close::Ending;
 use hollerd::wire::frame::Message;
+use hollerd::wire::request::{HeadLimits, Parsed, parse};
 use world::{App, World, frame, out, text};
 
 #[test]
@@ -390,4 +392,30 @@ fn a_message_under_way_is_judged_by_the_limits_under_which_it_was_begun() {
     w.settle();
     assert_eq!(w.engine.application().messages, 2);
     assert_eq!(w.engine.application().closed, [(p, Ending::TooBig { most: 100 })]);
+}
+
+#[test]
+fn an_administrator_cannot_fill_a_room_beyond_its_limit() {
+    let mut w = World::new(App::default(), |c| {
+        (c.limits.message, c.limits.unread, c.limits.room_log) = (1024, 1024, 2048);
+    });
+    let (peer, wire) = w.open("/elsewhere");
+    let now = w.now();
+    w.engine.application_mut(now).1.move_to(peer, "room");
+    let head = b"POST /v1/rooms/room/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n";
+    let say = |w: &mut World| {
+        let Ok(Parsed::Complete { request, .. }) = parse(head, HeadLimits { bytes: 1024, headers: 8 }) else {
+            panic!("not a request");
+        };
+        let task = admin::judge(&request, &Rules { keys: None, tcp: true }, 1024, 0).unwrap();
+        let now = w.now();
+        admin::perform(&task, b"hello", &mut w.engine, &Process::default(), now).status().code()
+    };
+    // All of it in one turn, before anybody can read.
+    let said = (0..1000).take_while(|_| say(&mut w) == 200).count();
+    assert!((2048 / 40..2048 / 20).contains(&said), "{said} messages of 7 bytes and 24 bytes of bookkeeping");
+    w.settle();
+    assert_eq!(say(&mut w), 200, "what everybody has makes room");
+    w.settle();
+    assert_eq!(out(&wire).len(), 7 * (said + 1));
 }

@@ -80,7 +80,8 @@ impl Client {
     pub(crate) fn new(seed: u64, plan: &Plan, remote: SocketAddr, visit: Visit) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let send_buffer = random.usize(64..=plan.send_buffer_most);
-        let mut socket = Socket::new(seed, plan.faults, send_buffer, plan.receive_buffer_most);
+        let layered = random.u8(..100) < plan.layered;
+        let mut socket = Socket::new(seed, plan.faults, send_buffer, plan.receive_buffer_most, layered);
         socket.tap.head_only = visit.head_only;
         let reads = match random.u8(..100) {
             0..=59 => Reads::Promptly,

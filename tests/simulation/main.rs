@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `world.rs` | the loop: clients act, time passes, the engine turns |
 //! | `plan.rs` | what a seed decides |
-//! | `socket.rs`, `tap.rs` | a connected socket with faults; what the server sent over it |
+//! | `socket.rs`, `layer.rs`, `tap.rs` | a connected socket with faults; what TLS puts on top; what the server sent over it |
 //! | `client.rs`, `request.rs`, `speech.rs` | a client, how it comes, what it says |
 //! | `chat.rs`, `busybody.rs` | the applications: the real chat, and one that uses all of the desk |
 //! | `ledger.rs` | the shadow model: what everybody has to receive |
@@ -27,6 +27,7 @@ mod chat;
 mod client;
 mod coverage;
 mod door;
+mod layer;
 mod ledger;
 mod plan;
 mod request;

@@ -49,6 +49,8 @@ pub(crate) struct Plan {
     pub(crate) events_most: usize,
     pub(crate) send_buffer_most: usize,
     pub(crate) receive_buffer_most: usize,
+    /// So many of a hundred clients come over a stream with buffers of its own.
+    pub(crate) layered: u8,
 }
 
 /// The time from one reload to the next.
@@ -98,6 +100,7 @@ impl Plan {
             events_most: if random.bool() { 1024 } else { random.usize(1..8) },
             send_buffer_most: if tight { 2000 } else { 64 * 1024 },
             receive_buffer_most: if random.bool() { 64 * 1024 } else { random.usize(64..4096) },
+            layered: [0, 0, 30, 100][random.usize(..4)],
         }
     }
 

@@ -6,6 +6,7 @@ use hollerd::config::Limits;
 use hollerd::connection::Peer;
 use hollerd::time::Time;
 
+use crate::layer::Layer;
 use crate::ledger::{Guest, Witness};
 use crate::plan::Plan;
 use crate::speech::Kind;
@@ -25,6 +26,8 @@ impl<W: Witness> World<W> {
             let unread = desk.unread(peer);
             let writable = place.client.socket.borrow().is_writable();
             assert!(!writable || unread == 0, "{peer:?} could take {unread} bytes and nobody sends them");
+            let waiting = place.client.socket.borrow().layer.as_ref().map_or(0, Layer::waiting);
+            assert!(!writable || waiting == 0, "{waiting} bytes wait in the stream of {peer:?} and nobody knows");
             // Who does not take its answers is not heard.
             let ok_waits = place.client.visit.awaits_token && !place.account.ok;
             let answers_wait = |guest: &Guest| ok_waits || guest.coming.iter().any(|item| item.private);

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use hollerd::connection::Readiness;
 use hollerd::connection::stream::Stream;
 
+use crate::layer::Layer;
 use crate::tap::Tap;
 
 /// How often things go wrong, in percent.
@@ -32,8 +33,10 @@ pub(crate) struct Faults {
 /// Both ends of one connection.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    random: fastrand::Rng,
+    pub(crate) random: fastrand::Rng,
     faults: Faults,
+    /// What lies on top of it, if anything does.
+    pub(crate) layer: Option<Layer>,
     /// On its way to the server, as far as it has arrived.
     inbox: VecDeque<u8>,
     inbox_most: usize,
@@ -70,10 +73,11 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    pub(crate) fn new(seed: u64, faults: Faults, send_buffer: usize, inbox_most: usize) -> Self {
+    pub(crate) fn new(seed: u64, faults: Faults, send_buffer: usize, inbox_most: usize, layered: bool) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let low_water = random.usize(1..=send_buffer.div_ceil(3));
         Self {
+            layer: layered.then(|| Layer::new(&mut random)),
             random,
             faults,
             inbox: VecDeque::new(),
@@ -107,10 +111,18 @@ impl Socket {
             bytes.clear();
             return 0;
         }
-        let count = most.min(bytes.len()).min(self.inbox_most.saturating_sub(self.inbox.len()));
         let drained = self.inbox.is_empty();
+        let room = self.inbox_most.saturating_sub(self.inbox.len());
+        let hello = self.layer.as_mut().map_or(0, |layer| {
+            let count = layer.unsent.min(most).min(room);
+            layer.unsent -= count;
+            count
+        });
+        self.inbox.extend(std::iter::repeat_n(0, hello));
+        let is_greeted = self.layer.as_ref().is_none_or(|layer| layer.unsent == 0);
+        let count = if is_greeted { (most - hello).min(bytes.len()).min(room - hello) } else { 0 };
         self.inbox.extend(bytes.drain(..count));
-        if count > 0 && (drained || self.faults.wide_edges) {
+        if hello + count > 0 && (drained || self.faults.wide_edges) {
             self.edge(true, false, false);
         }
         count
@@ -130,6 +142,19 @@ impl Socket {
 
     /// The client ends its side, and reads on.
     pub(crate) fn end(&mut self) {
+        let may_end_inside = self.layer.as_ref().is_some_and(|layer| layer.done);
+        if may_end_inside && !self.fin && self.random.bool() {
+            self.fin = true;
+            if let Some(layer) = &mut self.layer {
+                layer.end_inside = true;
+            }
+            self.edge(true, false, false);
+            return;
+        }
+        self.end_below();
+    }
+
+    fn end_below(&mut self) {
         if !std::mem::replace(&mut self.fin, true) {
             // Some polls say only that the peer hung up.
             let readable = self.random.bool();
@@ -144,7 +169,7 @@ impl Socket {
             // A socket that is closed with unread bytes answers with a reset at once.
             self.break_off();
         } else {
-            self.end();
+            self.end_below();
         }
     }
 
@@ -185,19 +210,21 @@ impl Socket {
         if self.faults.wide_edges {
             event.readable |= !self.inbox.is_empty() || self.fin || self.reset;
             event.writable |= !self.starved && self.unread < self.send_buffer;
-            event.hangup |= self.fin || self.reset;
+            event.hangup |= (self.fin && !self.ends_inside()) || self.reset;
         }
         Some(event)
     }
 
     /// The server could write and be heard: it was not told to wait, nor that the connection is broken.
     pub(crate) fn is_writable(&self) -> bool {
-        !self.starved && !self.reset && !self.dropped
+        let greeted = self.layer.as_ref().is_none_or(|layer| layer.done);
+        !self.starved && !self.reset && !self.dropped && greeted
     }
 
     /// Nothing is left for the server to read.
     pub(crate) fn is_read_up(&self) -> bool {
-        self.inbox.is_empty() && (!self.fin || self.fin_read) && !self.reset
+        let stored = self.layer.as_ref().map_or(0, Layer::stored);
+        stored == 0 && self.inbox.is_empty() && (!self.fin || self.fin_read) && !self.reset
     }
 
     pub(crate) fn unread_by_server(&self) -> usize {
@@ -207,7 +234,8 @@ impl Socket {
     pub(crate) fn begin_turn(&mut self) {
         self.reads = 0;
         self.writes = 0;
-        self.was_starved = self.starved || self.news.writable;
+        let waiting = self.layer.as_ref().is_some_and(|layer| layer.waiting() > layer.stored());
+        self.was_starved = self.starved || self.news.writable || waiting;
     }
 
     fn edge(&mut self, readable: bool, writable: bool, hangup: bool) {
@@ -229,6 +257,20 @@ impl Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.reads += 1;
         assert!(self.reads <= 1, "the server reads twice from one connection in one turn");
+        let read = match self.layer.take() {
+            None => self.read_below(buffer),
+            Some(mut layer) => {
+                let read = self.read_layer(&mut layer, buffer);
+                self.layer = Some(layer);
+                read
+            }
+        };
+        self.fin_read |= matches!(read, Ok(0));
+        self.bytes_read += *read.as_ref().unwrap_or(&0) as u64;
+        read
+    }
+
+    pub(crate) fn read_below(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.happens(self.faults.interrupted) {
             return Err(ErrorKind::Interrupted.into());
         }
@@ -236,8 +278,7 @@ impl Socket {
             if self.reset {
                 return Err(self.failure(ErrorKind::ConnectionReset));
             }
-            self.fin_read |= self.fin;
-            return if self.fin { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
+            return if self.fin && !self.ends_inside() { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
         }
         let mut count = buffer.len().min(self.inbox.len());
         if self.happens(self.faults.short_read) {
@@ -248,16 +289,65 @@ impl Socket {
         for (place, byte) in buffer.iter_mut().zip(self.inbox.drain(..count)) {
             *place = byte;
         }
-        self.bytes_read += count as u64;
         Ok(count)
     }
 
     fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.writes += 1;
         assert!(self.writes <= 1, "the server writes twice to one connection in one turn");
-        assert!(!self.shut, "the server writes after it ended its side");
         let offered: usize = slices.iter().map(|slice| slice.len()).sum();
         assert!(offered > 0 && slices.len() <= 1024, "{} slices of together {offered} bytes", slices.len());
+        let written = match self.layer.take() {
+            None => self.write_below(slices),
+            Some(mut layer) => {
+                let written = self.write_layer(&mut layer, slices);
+                self.layer = Some(layer);
+                written
+            }
+        };
+        self.bytes_written += *written.as_ref().unwrap_or(&0) as u64;
+        written
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let Some(mut layer) = self.layer.take() else { return Ok(()) };
+        let flushed = self.flush_layer(&mut layer);
+        self.layer = Some(layer);
+        flushed
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        let Some(mut layer) = self.layer.take() else { return self.shut_below() };
+        let shut = self.shut_layer(&mut layer);
+        self.layer = Some(layer);
+        shut
+    }
+
+    pub(crate) fn shut_below(&mut self) -> io::Result<()> {
+        self.shut = true;
+        if self.reset { Err(ErrorKind::NotConnected.into()) } else { Ok(()) }
+    }
+
+    /// The layer's own bytes, of which nobody keeps an account. They need room like all others.
+    pub(crate) fn write_own(&mut self) -> io::Result<()> {
+        if self.reset {
+            return Err(self.failure(ErrorKind::BrokenPipe));
+        }
+        if !self.gone && self.unread >= self.send_buffer {
+            self.starved = true;
+            self.was_starved = true;
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        Ok(())
+    }
+
+    fn ends_inside(&self) -> bool {
+        self.layer.as_ref().is_some_and(|layer| layer.end_inside)
+    }
+
+    pub(crate) fn write_below(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        assert!(!self.shut, "the server writes after it ended its side");
+        let offered: usize = slices.iter().map(|slice| slice.len()).sum();
         if self.happens(self.faults.interrupted) {
             return Err(ErrorKind::Interrupted.into());
         }
@@ -290,7 +380,6 @@ impl Socket {
             self.tap.write(part);
             left -= part.len();
         }
-        self.bytes_written += count as u64;
         if self.gone {
             self.break_off();
         } else {
@@ -319,15 +408,29 @@ impl Write for Line {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.0.borrow_mut().flush()
     }
 }
 
 impl Stream for Line {
     fn shutdown_write(&mut self) -> io::Result<()> {
-        let mut socket = self.0.borrow_mut();
-        socket.shut = true;
-        if socket.reset { Err(ErrorKind::NotConnected.into()) } else { Ok(()) }
+        self.0.borrow_mut().shutdown_write()
+    }
+
+    fn holds_input(&self) -> bool {
+        self.0.borrow().layer.as_ref().is_some_and(Layer::holds_input)
+    }
+
+    fn holds_output(&self) -> bool {
+        self.0.borrow().layer.as_ref().is_some_and(Layer::holds_output)
+    }
+
+    fn says_goodbye(&self) -> bool {
+        self.0.borrow().layer.as_ref().is_some_and(|layer| layer.done)
+    }
+
+    fn awaits(&self) -> Option<&'static str> {
+        self.0.borrow().layer.as_ref().filter(|layer| !layer.done).map(|_| "greeting")
     }
 }
 

@@ -326,8 +326,12 @@ impl Client {
         let _reason = self.expect_close(1000);
     }
 
+    pub(crate) fn wire(&self) -> &Wire {
+        &self.stream
+    }
+
     /// Sends FIN and goes on reading.
-    pub(crate) fn half_close(&self) {
+    pub(crate) fn half_close(&mut self) {
         self.stream.half_close().expect("a connection to half close");
     }
 
@@ -354,7 +358,7 @@ impl Client {
                 ErrorKind::WouldBlock | ErrorKind::TimedOut => Err(Received::Timeout),
                 ErrorKind::Interrupted => Ok(()),
                 ErrorKind::ConnectionReset => Err(Received::Reset),
-                kind => Err(Received::Malformed(format!("reading failed: {kind}"))),
+                _ => Err(Received::Malformed(format!("reading failed: {error}"))),
             },
         }
     }

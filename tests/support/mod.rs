@@ -24,6 +24,7 @@ mod person;
 mod process;
 mod response;
 mod schema;
+pub(crate) mod tls;
 mod token;
 mod wire;
 

@@ -1,16 +1,18 @@
-//! What a client speaks over: a TCP connection or a Unix socket.
+//! What a client speaks over: a TCP connection, perhaps with TLS, or a Unix socket.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use rustls::{ClientConnection, StreamOwned};
 use socket2::SockRef;
 
 /// A connected, blocking stream.
 pub(crate) enum Wire {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
 }
 
 impl Wire {
@@ -27,8 +29,20 @@ impl Wire {
         self.socket().local_addr().ok()?.as_socket()
     }
 
-    /// Ends our half.
-    pub(crate) fn half_close(&self) -> io::Result<()> {
+    /// The TLS session, if there is one.
+    pub(crate) fn session(&self) -> Option<&ClientConnection> {
+        match self {
+            Self::Tls(stream) => Some(&stream.conn),
+            Self::Tcp(_) | Self::Unix(_) => None,
+        }
+    }
+
+    /// Ends our half, over TLS with `close_notify` and nothing more.
+    pub(crate) fn half_close(&mut self) -> io::Result<()> {
+        if let Self::Tls(stream) = self {
+            stream.conn.send_close_notify();
+            return stream.flush();
+        }
         self.socket().shutdown(Shutdown::Write)
     }
 
@@ -41,6 +55,7 @@ impl Wire {
         match self {
             Self::Tcp(stream) => SockRef::from(stream),
             Self::Unix(stream) => SockRef::from(stream),
+            Self::Tls(stream) => SockRef::from(&stream.sock),
         }
     }
 }
@@ -50,6 +65,7 @@ impl Read for Wire {
         match self {
             Self::Tcp(stream) => stream.read(buffer),
             Self::Unix(stream) => stream.read(buffer),
+            Self::Tls(stream) => stream.read(buffer),
         }
     }
 }
@@ -59,6 +75,7 @@ impl Write for Wire {
         match self {
             Self::Tcp(stream) => stream.write(bytes),
             Self::Unix(stream) => stream.write(bytes),
+            Self::Tls(stream) => stream.write(bytes),
         }
     }
 
