@@ -98,7 +98,7 @@ const pending = new Map();
 // Numbers of our own messages that came back.
 const twins = new Set();
 const people = new Set();
-const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(9)), (byte) => byte.toString(36)).join("");
+const newId = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
 function save() {
   const unsent = [...pending.values()].map(({ id, words, to, sent }) => ({ id, words, to, sent }));
@@ -643,7 +643,9 @@ const follow = new ResizeObserver(() => {
 [view, log, $("pending")].forEach((each) => follow.observe(each));
 // Where the keyboard on the screen covers the page instead of making it smaller.
 visualViewport.onresize = () => {
-  if (visualViewport.scale === 1) document.documentElement.style.setProperty("--height", visualViewport.height + "px");
+  if (visualViewport.scale > 1) return;
+  document.body.style.setProperty("--height", visualViewport.height + "px");
+  scrollTo(0, 0);
 };
 onfocus = document.onvisibilitychange = () => {
   if (document.hidden) return;

@@ -142,6 +142,10 @@ test("the title counts what was not seen, and the button what is further down", 
   const atEnd = () => yuan.page.$eval("#view", (view) => view.scrollHeight - view.scrollTop - view.clientHeight < 2);
   await until("it follows", atEnd);
   assert.equal(await yuan.page.isVisible("#newest"), false);
+  // As when a keyboard comes up on the screen.
+  await yuan.page.setViewportSize({ width: 390, height: 360 });
+  await until("it still is at the end", atEnd);
+  assert.equal(await yuan.page.isVisible("#newest"), false);
   await yuan.page.$eval("#view", (view) => { view.scrollTop = 100; });
   await yuan.page.waitForSelector("#newest", { state: "visible" });
   await alex.say("one more");
