@@ -223,22 +223,21 @@ impl<A: Application> Server<A> {
         }
         let now = self.clock.now();
         self.now = now;
+        let mut signalled = false;
         for event in &self.events {
             match event.token() {
-                SIGNALS => {
-                    for event in self.signals.take() {
-                        match event {
-                            Event::Terminate => self.terminations_seen += 1,
-                            Event::Reload => self.reload_wanted = true,
-                        }
-                    }
-                }
+                SIGNALS => signalled = true,
                 Token(own) if own >= admin::FIRST_TOKEN => {
                     if let Some(admin) = &mut self.admin {
                         admin.wake(own - admin::FIRST_TOKEN, event);
                     }
                 }
-                Token(own) if own >= FIRST_OWN_TOKEN => self.listeners.wake(own - FIRST_OWN_TOKEN),
+                Token(own) if own >= FIRST_OWN_TOKEN => {
+                    self.listeners.wake(own - FIRST_OWN_TOKEN);
+                    // Who came together with a signal belongs to the next process, but the poll may have collected its
+                    // events before the signal was noted.
+                    signalled |= self.listeners.are_inherited();
+                }
                 Token(token) => {
                     let hangup = event.is_read_closed() || event.is_write_closed() || event.is_error();
                     let readiness = Readiness { readable: event.is_readable(), writable: event.is_writable(), hangup };
@@ -246,10 +245,22 @@ impl<A: Application> Server<A> {
                 }
             }
         }
+        if signalled {
+            self.take_signals();
+        }
         if self.terminations_seen > 0 {
             self.stop_accepting(now);
         }
         Ok(now)
+    }
+
+    fn take_signals(&mut self) {
+        for event in self.signals.take() {
+            match event {
+                Event::Terminate => self.terminations_seen += 1,
+                Event::Reload => self.reload_wanted = true,
+            }
+        }
     }
 
     fn timeout(&self) -> Option<Duration> {
