@@ -118,7 +118,7 @@ fn traffic(to: &mut Exposition, totals: &Totals, counters: &Counters) {
     to.counter("hollerd_writes", "Writes to sockets; each takes all that is new for one peer.", counters.writes);
     to.counter("hollerd_pings", "Pings sent.", counters.pings);
     to.gauge("hollerd_rooms", "Rooms that somebody is in.", totals.rooms);
-    let help = "Bytes of messages that are held because somebody has not been sent them yet.";
+    let help = "Bytes of messages that rooms hold: somebody has not been sent them yet, or they are history.";
     to.gauge("hollerd_backlog_bytes", help, totals.log_bytes);
     let help = "Peers that could not take everything that was said to their room.";
     to.gauge("hollerd_slow_readers", help, totals.slow_readers);

@@ -23,7 +23,7 @@ pub struct Totals {
     pub closing: usize,
     /// Rooms that somebody is in, or whose history is kept.
     pub rooms: usize,
-    /// Bytes of messages that are held in rooms' logs because somebody has not been sent them yet.
+    /// Bytes of messages that are held in rooms' logs: somebody has not been sent them yet, or they are history.
     pub log_bytes: u64,
     /// Peers that could not take everything that was said to their room.
     pub slow_readers: usize,

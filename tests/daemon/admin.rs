@@ -97,7 +97,7 @@ fn error_of(response: &Response, status: u16) -> String {
 
 #[test]
 fn rooms_and_users_are_listed_page_by_page() {
-    let admin = Administered::start("");
+    let admin = Administered::start("[history]\nmessages = 0\n");
     assert_eq!(admin.get("/v1/rooms"), json!({ "rooms": [] }));
     let mut yuan = admin.daemon.enter("/ws/dev", "yuan");
     let _alex = admin.daemon.enter("/ws/dev", "al ex");
@@ -191,7 +191,7 @@ fn a_user_is_asked_to_leave() {
 
 #[test]
 fn the_numbers_agree_with_what_happened() {
-    let admin = Administered::start("[limits]\nconnections = 4\n");
+    let admin = Administered::start("[limits]\nconnections = 4\n[history]\nmessages = 0\n");
     let mut people: Vec<Client> = ["a", "b", "c"].map(|name| admin.daemon.enter("/ws", name)).into();
     admin.daemon.connect().request("GET", "/nothing", &[]);
     admin.await_metric("hollerd_connections{phase=\"closing\"}", 0);
