@@ -11,7 +11,7 @@ use rustls::ClientConfig;
 use rustls::version::{TLS12, TLS13};
 
 use crate::support::tls::{self, Authority, Certified};
-use crate::support::{Client, Daemon, Frame, Received, TempFile, now};
+use crate::support::{Client, Daemon, Frame, Meter, Received, TempFile, now};
 
 /// A daemon with a certificate for localhost, and what a client needs to believe it.
 fn start(more: &str) -> (Daemon, Authority) {
@@ -308,4 +308,28 @@ fn a_new_certificate_is_for_those_who_come() {
     yuan.close();
     feng.close();
     assert!(!matches!(tls::connect(daemon.address(), &config).try_send_raw(b"x"), Ok(())), "the old one is believed");
+}
+
+/// Whoever has heard and said a lot and is silent now costs a session and no buffers.
+#[test]
+fn an_idle_connection_keeps_no_buffers() {
+    let (daemon, authority) = start("[limits]\nmessages_per_second = 0\npending_per_address = 0\n");
+    let config = authority.trust(&TLS13, None);
+    let settle = |clients: &mut Vec<Client>| {
+        let (talker, others) = clients.split_last_mut().expect("somebody");
+        for _ in 0..4 {
+            talker.text(&"x".repeat(16_000));
+            for client in &mut *others {
+                client.read_text();
+            }
+        }
+        clients.iter_mut().for_each(Client::expect_quiet);
+        Meter::of(&daemon).private_kib()
+    };
+    let mut clients: Vec<Client> = (0..50).map(|number| enter(&daemon, &config, &format!("n{number}"))).collect();
+    let before = settle(&mut clients);
+    clients.extend((50..350).map(|number| enter(&daemon, &config, &format!("n{number}"))));
+    let each = (settle(&mut clients) - before) * 1024 / 300;
+    // It is about 4 KiB; one buffer for a record would be 16.
+    assert!(each < 6 * 1024, "{each} bytes for an idle connection");
 }
