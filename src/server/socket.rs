@@ -74,6 +74,15 @@ impl Socket {
         Self::Proxied(Box::new(Proxied { socket: Some(self), client: None, introduced: false }))
     }
 
+    /// The TLS session, if there is one.
+    fn tls(&self) -> Option<&TlsStream<Plain>> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(stream) => Some(stream),
+            Self::Proxied(proxied) => proxied.socket.as_ref()?.tls(),
+        }
+    }
+
     /// The socket at the bottom, which the poll knows.
     pub(super) fn plain_mut(&mut self) -> io::Result<&mut Plain> {
         match self {
@@ -212,22 +221,18 @@ impl Stream for Socket {
     }
 
     fn holds_input(&self) -> bool {
-        matches!(self, Self::Tls(stream) if stream.holds_input())
+        self.tls().is_some_and(|stream| stream.holds_input())
     }
 
     fn holds_output(&self) -> bool {
-        matches!(self, Self::Tls(stream) if stream.holds_output())
+        self.tls().is_some_and(|stream| stream.holds_output())
     }
 
     fn says_goodbye(&self) -> bool {
-        matches!(self, Self::Tls(stream) if stream.says_goodbye())
+        self.tls().is_some_and(|stream| stream.says_goodbye())
     }
 
     fn awaits(&self) -> Option<&'static str> {
-        match self {
-            Self::Plain(_) => None,
-            Self::Tls(stream) => stream.awaits(),
-            Self::Proxied(proxied) => proxied.socket.as_ref()?.awaits(),
-        }
+        self.tls()?.awaits()
     }
 }

@@ -9,7 +9,9 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
+use rustls::version::TLS13;
 
+use crate::support::tls::{self, Authority};
 use crate::support::{Client, PATIENCE, Process};
 
 const BECOME: &str = "exec 3<&0 4<&1 </dev/null >&2; LISTEN_PID=${PID:-$$} exec \"$0\" \"$@\"";
@@ -180,4 +182,20 @@ fn one_of_the_sockets_may_be_for_administrators() {
         start(vec![listener("127.0.0.1:0").0.into(), listener("127.0.0.1:0").0.into()], "admin-1:admin-2", &[]);
     await_line(&daemon, "only one");
     assert_eq!(daemon.wait(PATIENCE).code(), Some(1));
+}
+
+#[test]
+fn a_socket_with_a_name_for_tls_speaks_it() {
+    let authority = Authority::new();
+    let own = authority.certify("localhost");
+    let env = [("HOLLERD_TLS_CERTIFICATE", own.certificate.name()), ("HOLLERD_TLS_KEY", own.key.name())];
+    let (socket, address) = listener("127.0.0.1:0");
+    let daemon = start(vec![socket.into()], "tls-web", &env);
+    await_line(&daemon, &format!("listening on tls://{address}"));
+    let mut client = tls::connect(address, &authority.trust(&TLS13, None));
+    assert_eq!(client.upgrade("/ws", &[]).status, 101);
+    let (socket, _) = listener("127.0.0.1:0");
+    let mut without = start(vec![socket.into()], "tls", &[]);
+    await_line(&without, "a tls:// listener needs [tls] certificate and key");
+    assert_eq!(without.wait(PATIENCE).code(), Some(1));
 }

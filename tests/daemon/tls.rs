@@ -2,7 +2,7 @@
 //! no different from what is said without, so that is tested elsewhere.
 
 use std::net::{Shutdown, TcpStream};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -281,7 +281,7 @@ fn clients_that_others_wrote_get_in() {
     }
     let address = format!("127.0.0.1:{port}");
     let args = ["s_client", "-connect", &address, "-CAfile", ca.name(), "-alpn", "http/1.1", "-verify_return_error"];
-    let answer = Command::new("openssl").args(args).stdin(std::process::Stdio::null()).output().unwrap();
+    let answer = Command::new("openssl").args(args).stdin(Stdio::null()).output().unwrap();
     let said = String::from_utf8_lossy(&answer.stdout);
     assert!(said.contains("ALPN protocol: http/1.1") && said.contains("TLSv1.3"), "{said}");
 }
@@ -332,4 +332,45 @@ fn an_idle_connection_keeps_no_buffers() {
     let each = (settle(&mut clients) - before) * 1024 / 300;
     // It is about 4 KiB; one buffer for a record would be 16.
     assert!(each < 6 * 1024, "{each} bytes for an idle connection");
+}
+
+/// The header of a proxy comes before TLS, also where nobody is let in.
+#[test]
+fn a_proxy_that_passes_tls_on_names_the_client_first() {
+    let (daemon, authority) =
+        start("[proxy]\ntrusted = [\"127.0.0.1\"]\nprotocol = true\n[limits]\nconnections_per_address = 1\n");
+    let config = authority.trust(&TLS13, None);
+    let from = |client: &str| {
+        let mut stream = TcpStream::connect(daemon.address()).unwrap();
+        std::io::Write::write_all(&mut stream, format!("PROXY TCP4 {client} 10.0.0.1 4711 443\r\n").as_bytes())
+            .unwrap();
+        tls::over(stream, &config)
+    };
+    let mut yuan = from("192.0.2.7");
+    assert_eq!(yuan.upgrade("/ws", &[]).status, 101);
+    yuan.text("yuan");
+    yuan.expect_text("hello yuan");
+    let mut second = from("192.0.2.7");
+    second.upgrade("/ws", &[]).verify_refusal(429);
+    second.expect_eof();
+    yuan.close();
+    daemon.await_log("yuan (192.0.2.7:4711) left with 1000");
+}
+
+#[test]
+#[ignore = "needs websocat"]
+fn websocat_speaks_wss() {
+    let (daemon, authority) = start("");
+    let ca = authority.file();
+    let url = format!("wss://localhost:{}/ws", daemon.address().port());
+    let mut websocat = Command::new("websocat")
+        .args(["-t", "-1", "-n", &url])
+        .env("SSL_CERT_FILE", ca.name())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(websocat.stdin.as_mut().unwrap(), b"yuan\n").unwrap();
+    let answer = websocat.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&answer.stdout).trim_end(), "hello yuan", "{answer:?}");
 }
