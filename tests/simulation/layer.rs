@@ -48,6 +48,11 @@ impl Layer {
         own + self.early.len() + self.held.len() + self.store.len()
     }
 
+    /// Of these, the bytes of messages that are on their way to the client.
+    pub(crate) fn leaving(&self) -> usize {
+        self.early.len() + self.held.len()
+    }
+
     pub(crate) fn stored(&self) -> usize {
         self.store.len()
     }

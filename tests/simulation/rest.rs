@@ -97,7 +97,8 @@ fn first_missed(
     let mut deadlines = vec![("an appointment", guest.appointment)];
     if plan.is_chat {
         // Elsewhere a peer that is moved takes what it has not read along as if it was said then.
-        let oldest = guest.coming.iter().find(|item| !item.own).map(|item| item.said);
+        let leaving = client.socket.borrow().layer.as_ref().map_or(0, Layer::leaving);
+        let oldest = oldest_unsent(guest, leaving as u64);
         deadlines.push(("the oldest unread message", oldest.map(|oldest| oldest + limits.unread_age)));
     }
     for utterance in &mut client.utterances {
@@ -118,6 +119,23 @@ fn first_missed(
     let reloaded = plan.reloaded();
     let deadlines = deadlines.into_iter().filter_map(|(what, due)| due.map(|due| (what, due.max(reloaded))));
     deadlines.into_iter().find(|(_, due)| *due + LATE < now)
+}
+
+/// When the oldest message was said of those that come behind `leaving` bytes that the stream took: it has told the server
+/// that these are sent, and like those in a socket's buffer they have no age.
+fn oldest_unsent(guest: &Guest, leaving: u64) -> Option<Time> {
+    let mut items = guest.coming.iter().filter(|item| !item.own);
+    if leaving > 0 {
+        // A part of the first one may have gone on already.
+        items.next();
+    }
+    let mut begin = 0;
+    let mut behind = items.skip_while(|item| {
+        let taken = begin < leaving;
+        begin += item.bytes();
+        taken
+    });
+    behind.next().map(|item| item.said)
 }
 
 /// A connection that is not admitted, or on its way out, does not stay.
