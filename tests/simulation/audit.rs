@@ -9,6 +9,7 @@ use hollerd::engine::Departure;
 use hollerd::time::{Now, Time};
 use hollerd::wire::close::Ending;
 
+use crate::layer::Layer;
 use crate::ledger::{Guest, Item, Witness};
 use crate::plan::Plan;
 use crate::speech::Kind;
@@ -76,7 +77,7 @@ impl<W: Witness> World<W> {
             audit_sent(*peer, place, guest.as_deref_mut(), self.now);
             let Some(guest) = guest else { continue };
             audit_heard(*peer, place, guest);
-            audit_outbox(*peer, guest, &self.plan);
+            audit_outbox(*peer, place, guest, &self.plan);
             if let Some(told) = guest.flush_told.take() {
                 assert!(place.account.sent >= told, "{peer:?} is flushed, but {told} messages were to be sent before");
             }
@@ -285,13 +286,14 @@ fn audit_heard(peer: Peer, place: &mut Place, guest: &mut Guest) {
 }
 
 /// What waits for one peer alone is bounded: whoever has more than the limit is told nothing more, but closed.
-fn audit_outbox(peer: Peer, guest: &Guest, plan: &Plan) {
+fn audit_outbox(peer: Peer, place: &Place, guest: &Guest, plan: &Plan) {
     let private = || guest.coming.iter().filter(|item| item.private && !item.own);
-    // The last one may go over the limit, and the first may be half sent.
+    // The last one may go over the limit, and the first may be half sent. What the stream took is out of our hands.
     let eras = plan.since(private().map(|item| item.said).min().unwrap_or(Time::NEVER));
     let limits = eras.iter().map(|era| &era.settings.limits);
     let most = limits.map(|limits| limits.outbox + 2 * limits.message.max(500) + 16).max().unwrap();
-    let waiting: u64 = private().map(Item::bytes).sum();
+    let leaving = place.client.socket.borrow().layer.as_ref().map_or(0, Layer::leaving) as u64;
+    let waiting = private().map(Item::bytes).sum::<u64>().saturating_sub(leaving);
     assert!(
         guest.closed.is_some() || waiting <= most as u64,
         "{waiting} bytes wait for {peer:?}, {most} are the bound"
