@@ -127,6 +127,17 @@ impl Rooms {
         }
     }
 
+    /// Takes rooms off the front of the list that went before their time, so that nobody wakes up for them.
+    pub(super) fn forget_gone(&mut self) {
+        while self.empty.listed.front().is_some_and(|listed| !self.is_there(*listed)) {
+            self.empty.listed.pop_front();
+        }
+    }
+
+    fn is_there(&self, listed: Listed) -> bool {
+        self.rooms.get(listed.room as usize).is_some_and(|room| room.epoch == listed.epoch)
+    }
+
     /// True if the room that was listed is still there, and empty.
     fn unlist(&mut self, listed: Listed) -> bool {
         let Some(room) = self.rooms.get_mut(listed.room as usize).filter(|room| room.epoch == listed.epoch) else {
@@ -199,6 +210,20 @@ pub(super) mod tests {
         rooms.expire(seconds(200));
         assert!(rooms.find("lobby").is_none());
         assert_eq!((rooms.next_wake(), rooms.empty.bytes, rooms.audiences().count()), (None, 0, 0));
+    }
+
+    #[test]
+    fn nobody_wakes_up_for_a_room_that_went_before_its_time() {
+        let mut rooms = with_history(1_000_000);
+        let seat = rooms.enter("lobby", TEXT, 7);
+        let room = rooms.find("lobby").unwrap().0;
+        say(&mut rooms, room, seconds(0));
+        rooms.leave(seat, seconds(10));
+        let seat = rooms.enter("lobby", TEXT, 8);
+        // It is listed until 70, and by now nothing is left of its history.
+        rooms.leave(seat, seconds(65));
+        assert!(rooms.find("lobby").is_none());
+        assert_eq!(rooms.next_wake(), None);
     }
 
     #[test]

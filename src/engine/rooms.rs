@@ -278,6 +278,7 @@ impl Rooms {
         if let Some(gone) = self.rooms.try_remove(room as usize) {
             self.by_name.remove(&gone.name);
             self.empty.bytes -= gone.empty.unwrap_or(0);
+            self.forget_gone();
         }
     }
 
