@@ -293,7 +293,7 @@ fn audit_outbox(peer: Peer, place: &Place, guest: &Guest, plan: &Plan) {
     let limits = eras.iter().map(|era| &era.settings.limits);
     let most = limits.map(|limits| limits.outbox + 2 * limits.message.max(500) + 16).max().unwrap();
     let leaving = place.client.socket.borrow().layer.as_ref().map_or(0, Layer::leaving) as u64;
-    let waiting = private().map(Item::bytes).sum::<u64>().saturating_sub(leaving);
+    let waiting = private().map(Item::least_bytes).sum::<u64>().saturating_sub(leaving);
     assert!(
         guest.closed.is_some() || waiting <= most as u64,
         "{waiting} bytes wait for {peer:?}, {most} are the bound"

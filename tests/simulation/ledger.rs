@@ -167,15 +167,26 @@ pub(crate) fn exactly(message: Message<'_>) -> Text {
     Text::Exactly(message.opcode() as u8, message.payload().into())
 }
 
+fn frame_bytes(length: usize) -> u64 {
+    length as u64 + if length > 125 { 4 } else { 2 }
+}
+
 impl Item {
-    /// How many bytes its frame has at the least.
+    /// How many bytes its frame has at the most.
     pub(crate) fn bytes(&self) -> u64 {
-        let length = match &self.text {
-            Text::Exactly(_, payload) => payload.len() as u64,
+        match &self.text {
+            Text::Exactly(_, payload) => frame_bytes(payload.len()),
             // These texts are short.
-            Text::Begins(_) => 400,
-        };
-        length + if length > 125 { 4 } else { 2 }
+            Text::Begins(_) => frame_bytes(400),
+        }
+    }
+
+    /// And at the least.
+    pub(crate) fn least_bytes(&self) -> u64 {
+        match &self.text {
+            Text::Exactly(_, payload) => frame_bytes(payload.len()),
+            Text::Begins(beginning) => frame_bytes(beginning.len()),
+        }
     }
 
     pub(crate) fn matches(&self, opcode: u8, payload: &[u8]) -> bool {

@@ -132,7 +132,7 @@ fn oldest_unsent(guest: &Guest, leaving: u64) -> Option<Time> {
     let mut begin = 0;
     let mut behind = items.skip_while(|item| {
         let taken = begin < leaving;
-        begin += item.bytes();
+        begin += item.least_bytes();
         taken
     });
     behind.next().map(|item| item.said)
