@@ -18,7 +18,7 @@ use crate::wire::network::Network;
 settings! {
     /// Every setting of the daemon. `Config::default()` is what runs without a configuration file.
     Config {
-        /// Where to listen: "127.0.0.1:8080", "tls://[::]:8443", "unix:/run/hollerd/hollerd.sock".
+        /// Where to listen: "127.0.0.1:8080", "tls://0.0.0.0:8443", "unix:/run/hollerd/hollerd.sock".
         /// Port 0 is a free one, printed at start. Other machines get in only when you say so.
         listen: Vec<ListenAddress> =
             vec![ListenAddress::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)))], any();
