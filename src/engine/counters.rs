@@ -16,7 +16,7 @@ pub struct Counters {
     pub answers: BTreeMap<u16, u64>,
     /// Refusals by [`Refusal::cause`](crate::wire::response::Refusal::cause).
     pub refusals: BTreeMap<&'static str, u64>,
-    /// Ends of what was a WebSocket, by who decided it and by code. See [`close_code`].
+    /// Ends of what was a WebSocket, by who decided it and by code: 1005 or 1006 without one, 0 for one that a peer made up.
     pub closes: BTreeMap<(ClosedBy, u16), u64>,
     /// Endings by [`Ending::name`].
     pub endings: BTreeMap<&'static str, u64>,
@@ -90,7 +90,7 @@ fn close_code(ending: &Ending, by: ClosedBy) -> u16 {
     let absent = if matches!(ending, Ending::ClosedByPeer { .. }) { 1005 } else { 1006 };
     let code = ending.code().unwrap_or(absent);
     match (code, by) {
-        (1000..=1015, _) | (4401 | 4403 | 4408, ClosedBy::Us) => code,
+        (1000..=1015, _) | (4401 | 4403 | 4408 | 4409, ClosedBy::Us) => code,
         _ => 0,
     }
 }
@@ -126,6 +126,7 @@ mod tests {
             (Ending::Transport("x".into()), ClosedBy::Peer, 1006),
             (Ending::NotUtf8, ClosedBy::Us, 1007),
             (Ending::TokenExpired, ClosedBy::Us, 4401),
+            (Ending::Replaced, ClosedBy::Us, 4409),
             (own(4403), ClosedBy::Us, 4403),
             (own(4711), ClosedBy::Us, 0),
         ];
