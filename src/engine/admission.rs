@@ -5,6 +5,7 @@ use super::{Application, Engine};
 use crate::connection::Peer;
 use crate::connection::phase::{PartialHead, Phase, Wish};
 use crate::connection::stream::Stream;
+use crate::wire::close::Ending;
 use crate::wire::request::{HeadLimits, Parsed, Request, parse_from};
 use crate::wire::response::{Refusal, Response, Status, switching_protocols};
 use crate::wire::upgrade::{Kind, Upgrade, accept_key, classify, select_protocol};
@@ -112,8 +113,8 @@ impl<S: Stream, A: Application> Engine<S, A> {
 
     /// Which room it is, and whether this request is let in there.
     fn judge_entry(&mut self, request: &Request<'_>, origin: Option<&str>, host: &str) -> Judgement<(String, Token)> {
-        if let Some(drain) = &self.drain {
-            let text = drain.ending.reason().into_owned();
+        if let Some(ending) = self.farewell().filter(|ending| *ending != Ending::Restarting) {
+            let text = ending.reason().into_owned();
             let refusal = self.try_later(Status::ServiceUnavailable, &text);
             return Err((refusal, None));
         }
@@ -170,10 +171,18 @@ impl<S: Stream, A: Application> Engine<S, A> {
     fn upgrade(&mut self, peer: Peer, wish: Wish, token: Token, data: A::Data, accept: &str) {
         let mut head = Vec::new();
         switching_protocols(accept, wish.protocol, &mut head);
+        let farewell = self.farewell();
         let Some(connection) = self.hub.get_mut(peer) else { return };
         connection.data = data;
         // In the control lane it is never given up: whatever ends this connection, the client reads a 101 first.
         connection.outbox.get_or_insert_default().push_control(&head);
+        if let Some(ending) = farewell {
+            // It has a WebSocket, and is in no room.
+            connection.phase = Phase::TokenCheck(Box::new(wish));
+            self.hub.token_check += 1;
+            self.hub.end(peer, ending);
+            return;
+        }
         self.hub.queue_flush(peer);
         match token {
             Token::Good(identity) => self.open_connection(peer, &wish.room, wish.protocol, identity, false),

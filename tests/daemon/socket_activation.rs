@@ -104,6 +104,25 @@ fn nobody_is_refused_during_a_restart() {
     }
 }
 
+/// The old process has accepted them, and their requests come when it is on its way out.
+#[test]
+fn nobody_is_refused_who_connected_just_before_a_restart() {
+    let (socket, address) = listener("127.0.0.1:0");
+    let mut old = start(vec![socket.into()], "web", &[]);
+    await_listening(&old, 1);
+    let mut between: Vec<Client> = (0..3).map(|_| Client::connect(address)).collect();
+    // They are accepted in the order in which they came.
+    let mut yuan = enter(address, "yuan");
+    old.signal(Signal::TERM);
+    assert_eq!(yuan.expect_close(1012), "server is restarting");
+    for client in &mut between {
+        assert_eq!(client.upgrade("/ws", &[]).status, 101);
+        assert_eq!(client.expect_close(1012), "server is restarting");
+    }
+    drop((yuan, between));
+    assert_eq!(old.wait(PATIENCE).code(), Some(0));
+}
+
 #[test]
 fn what_is_no_listening_stream_socket_is_named() {
     let datagrams: OwnedFd = UdpSocket::bind("127.0.0.1:0").expect("a free port").into();

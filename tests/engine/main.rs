@@ -11,7 +11,7 @@ use hollerd::engine::ClosedBy;
 use hollerd::wire::close::Ending;
 use hollerd::wire::frame::Message;
 use hollerd::wire::request::{HeadLimits, Parsed, parse};
-use world::{App, World, frame, out, text};
+use world::{App, World, frame, out, text, upgrade};
 
 #[test]
 fn what_is_said_in_overdue_reaches_the_room() {
@@ -246,6 +246,37 @@ fn everybody_is_told_before_the_deadline() {
     let told = peers.iter().filter(|(_, s)| out(s).starts_with(b"\x88")).count();
     let right = w.gone.iter().filter(|d| d.ending == Ending::Restarting).count();
     assert_eq!((told, right), (20, 20));
+}
+
+#[test]
+fn a_restart_turns_nobody_away_whose_request_is_on_its_way() {
+    let mut w = World::new(App::default(), |c| c.shutdown.timeout = Duration::from_secs(30));
+    let (_, inside) = w.open("/ws/a");
+    let (late, silent) = (w.accept(), w.accept());
+    w.settle();
+    let begun = w.ms;
+    w.engine.begin_shutdown(Ending::Restarting, w.now());
+    w.sleep_until(begun + 900);
+    assert!(out(&inside).starts_with(b"\x88"), "whoever is inside is told at once");
+    w.send(late.0, &late.1, &upgrade("/ws/a", ""));
+    w.settle();
+    let said = out(&late.1);
+    let close = [&b"\x88\x16\x03\xf4"[..], b"server is restarting"].concat();
+    assert!(said.starts_with(b"HTTP/1.1 101") && said.ends_with(&close), "{:?}", String::from_utf8_lossy(&said));
+    assert_eq!((w.engine.open(), out(&silent.1).len()), (0, 0));
+    w.sleep_until(begun + 1_000);
+    assert!(out(&silent.1).starts_with(b"HTTP/1.1 503"), "whoever says nothing is not waited for long");
+    w.sleep_until(begun + 29_000);
+    assert_eq!((w.engine.connections(), w.engine.counters().cut), (0, 0));
+}
+
+#[test]
+fn a_server_that_goes_for_good_waits_for_no_requests() {
+    let mut w = World::new(App::default(), |_| {});
+    let (_, silent) = w.accept();
+    w.engine.begin_shutdown(Ending::ShuttingDown, w.now());
+    w.settle();
+    assert!(out(&silent).starts_with(b"HTTP/1.1 503"));
 }
 
 #[test]
