@@ -1,6 +1,6 @@
 // The real daemon, and what can stand between it and a browser.
 import { spawn } from "node:child_process";
-import { createHmac } from "node:crypto";
+import { createHmac, randomInt } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, connect } from "node:net";
 import { once } from "node:events";
@@ -18,6 +18,19 @@ export async function until(what, condition, patience = 20_000) {
     if (found) return found;
     if (Date.now() > deadline) throw new Error(`this did not happen within ${patience} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** A port that stays free when nobody listens there: the kernel gives none to clients that are so low. */
+async function freePort() {
+  for (;;) {
+    const port = randomInt(10_000, 32_000);
+    const server = createServer().listen(port, "127.0.0.1");
+    const free = await new Promise((answer) => {
+      server.once("listening", () => server.close(() => answer(true)));
+      server.once("error", () => answer(false));
+    });
+    if (free) return port;
   }
 }
 
@@ -48,17 +61,17 @@ export class Daemon {
   }
 
   async begin() {
+    this.port ||= await freePort();
     const listen = `127.0.0.1:${this.port}`;
     const child = spawn(BINARY, ["-c", join(this.#folder, "hollerd.toml"), "--listen", listen], { stdio: ["ignore", "pipe", "pipe"] });
     this.#process = child;
     let printed = "";
     child.stdout.on("data", (data) => { printed += data; });
     child.stderr.on("data", (data) => { this.log += data; });
-    const found = await until(`the daemon listens\n${this.log}`, () => {
+    await until(`the daemon listens\n${this.log}`, () => {
       if (child.exitCode !== null) throw new Error(`the daemon ended: ${this.log}`);
-      return /listening on 127\.0\.0\.1:(\d+)/.exec(printed);
+      return printed.includes(`listening on ${listen}`);
     });
-    this.port = Number(found[1]);
   }
 
   /** Ends it by its own process id and waits until it is gone. */

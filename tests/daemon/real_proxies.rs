@@ -1,15 +1,10 @@
 //! Behind real proxies, with the configurations of `dist/proxy` as they stand there but for ports and paths.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::support::{Client, Daemon, Frame, PATIENCE, Process, Received, TempFile, now, opcode};
-
-/// A port that was free a moment ago: these programs cannot be asked which one they have chosen.
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address")
-}
+use crate::support::{Client, Daemon, Frame, PATIENCE, Process, Received, TempFile, free_address, now, opcode};
 
 /// A file of `dist/proxy`, changed in these places, each of which must be there.
 fn configuration(name: &str, changes: &[(&str, &str)]) -> String {
@@ -86,7 +81,7 @@ fn daemon(proxy: &str, listen: &str) -> Daemon {
 const TRUST: &str = "trusted = [\"127.0.0.1\"]";
 
 fn nginx(upstream: (&str, &str), try_with: impl Fn(SocketAddr)) {
-    let address = free_address();
+    let address = free_address(Ipv4Addr::LOCALHOST.into());
     let listen = format!("listen {address};");
     let server = configuration("nginx.conf", &[("listen 80;", &listen), ("75s", "3s"), upstream]);
     let scratch = env!("CARGO_TARGET_TMPDIR");
@@ -122,7 +117,7 @@ fn behind_nginx_over_a_unix_socket() {
 }
 
 fn haproxy(daemon: &Daemon, server: &str) {
-    let address = free_address();
+    let address = free_address(Ipv4Addr::LOCALHOST.into());
     let bind = format!("bind {address}");
     let server = server.replace("127.0.0.1:8080", &daemon.address().to_string());
     let config = configuration(
@@ -153,7 +148,7 @@ fn behind_haproxy_by_the_proxy_protocol() {
 #[ignore = "needs caddy"]
 fn behind_caddy() {
     let daemon = daemon(TRUST, "");
-    let address = free_address();
+    let address = free_address(Ipv4Addr::LOCALHOST.into());
     let (site, server) = (format!("http://{address}"), daemon.address().to_string());
     let config =
         configuration("Caddyfile", &[("chat.example.org {", &format!("{site} {{")), ("127.0.0.1:8080", &server)]);

@@ -1,7 +1,7 @@
 //! Sockets that somebody else has opened. The parent is a shell: it gets the listening sockets of the test as its standard
 //! input and output, moves them to where `sd_listen_fds(3)` wants them, and becomes the daemon.
 
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use rustls::version::TLS13;
 
 use crate::support::tls::{self, Authority};
-use crate::support::{Client, PATIENCE, Process};
+use crate::support::{Client, PATIENCE, Process, free_address};
 
 const BECOME: &str = "exec 3<&0 4<&1 </dev/null >&2; LISTEN_PID=${PID:-$$} exec \"$0\" \"$@\"";
 
@@ -155,9 +155,7 @@ fn sockets_for_another_process_are_left_alone() {
 #[test]
 #[ignore = "needs systemd-socket-activate"]
 fn systemds_own_tool_hands_over_several_named_sockets() {
-    let (one, at_one) = listener("127.0.0.1:0");
-    let (two, at_two) = listener("[::1]:0");
-    drop((one, two));
+    let (at_one, at_two) = (free_address(Ipv4Addr::LOCALHOST.into()), free_address(Ipv6Addr::LOCALHOST.into()));
     let mut command = Command::new("systemd-socket-activate");
     command.args([format!("--listen={at_one}"), format!("--listen={at_two}"), "--fdname=web:web6".to_owned()]);
     command.args([env!("CARGO_BIN_EXE_hollerd"), "--auth", "none"]);

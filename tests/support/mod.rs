@@ -43,11 +43,20 @@ pub(crate) use schema::{Schema, Side};
 pub(crate) use token::{Issuer, unix_now};
 pub(crate) use wire::Wire;
 
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 /// How long a wait lasts before the test fails, unless the test says otherwise. It is generous because a test that
 /// passes never waits for it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// An address for a program that cannot be asked which port it has chosen. It is free, and stays so: the port is below those
+/// that the kernel gives to clients, of which other tests have tens of thousands.
+pub(crate) fn free_address(ip: IpAddr) -> SocketAddr {
+    std::iter::repeat_with(|| SocketAddr::new(ip, fastrand::u16(10_000..32_000)))
+        .find(|&address| TcpListener::bind(address).is_ok())
+        .expect("one of so many ports")
+}
 
 /// The tests' one look at the clock; deadlines against a real process cannot be had without one.
 #[expect(clippy::disallowed_methods, reason = "tests of a running process measure real time")]
