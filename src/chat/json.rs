@@ -149,6 +149,7 @@ impl Chat {
         }
         let number = self.say(desk, peer, text);
         self.repeats.note(epoch, &name, id, number, desk.now().time);
+        self.repeats.forget_gone(desk.epochs());
         self.answer(desk, peer, &Object::Ack { id, sequence: Some(number), duplicate: false });
     }
 

@@ -3,7 +3,7 @@
 //! Per message it is a hash of 8 bytes and a number of 8, twice, for as many messages of a room as its history has and for
 //! as long. A room that is gone is forgotten when its last message is too old.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
@@ -63,6 +63,16 @@ impl Repeats {
         }
     }
 
+    /// Forgets rooms that are not among `epochs`, all that there are, when it is worth looking at all of them.
+    pub(super) fn forget_gone(&mut self, epochs: impl ExactSizeIterator<Item = u64>) {
+        if self.rooms.len() <= 2 * epochs.len() + ROOMS_SLACK {
+            return;
+        }
+        let there: HashSet<u64> = epochs.collect();
+        self.rooms.retain(|epoch, _| there.contains(epoch));
+        self.due.retain(|(_, epoch)| there.contains(epoch));
+    }
+
     fn expire(&mut self, now: Time) {
         while let Some((at, epoch)) = self.due.front().copied().filter(|(at, _)| *at <= now) {
             self.due.pop_front();
@@ -77,6 +87,9 @@ impl Repeats {
         }
     }
 }
+
+/// So few rooms are not looked through.
+const ROOMS_SLACK: usize = 64;
 
 impl Said {
     fn forget_oldest(&mut self) {
@@ -122,6 +135,17 @@ mod tests {
         assert_eq!(repeats.find(10, "yuan", "a"), None);
         repeats.note(200, "yuan", "b", 2, at(100));
         assert_eq!((repeats.rooms.len(), repeats.due.len()), (1, 1));
+    }
+
+    #[test]
+    fn rooms_that_are_gone_do_not_pile_up() {
+        let mut repeats = Repeats::new(5, Duration::from_secs(10));
+        for epoch in 0..10_000 {
+            repeats.note(epoch, "yuan", "a", epoch, at(0));
+            repeats.forget_gone([3, epoch].into_iter());
+            assert!(repeats.rooms.len() <= 2 * 2 + ROOMS_SLACK && repeats.due.len() <= repeats.rooms.len());
+        }
+        assert_eq!(repeats.find(3, "yuan", "a"), Some(3), "it is still there");
     }
 
     #[test]

@@ -249,6 +249,11 @@ impl<'a, D> Desk<'a, D> {
         self.hub.rooms.iter().map(|(id, _)| id)
     }
 
+    /// The [`Desk::epoch`] of each room, also of those in which nobody is and whose history is kept.
+    pub fn epochs(&self) -> impl ExactSizeIterator<Item = u64> {
+        self.hub.rooms.epochs()
+    }
+
     /// Everybody on this server.
     pub fn peers(&self) -> impl Iterator<Item = Peer> {
         self.hub

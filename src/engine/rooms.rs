@@ -93,6 +93,11 @@ impl Rooms {
         self.rooms.iter().map(|(key, room)| (RoomId(as_key(key)), room))
     }
 
+    /// The epoch of each room.
+    pub(super) fn epochs(&self) -> impl ExactSizeIterator<Item = u64> {
+        self.rooms.iter().map(|(_, room)| room.epoch)
+    }
+
     /// The audience that somebody at `seat` is part of.
     pub(super) fn audience_at(&self, seat: Option<Seat>) -> Option<&Audience> {
         seat.and_then(|seat| self.audience(seat.audience))
