@@ -24,8 +24,8 @@ use crate::wire::response::{Refusal, Status};
 const DISCARDS_MAX: usize = 32;
 /// How long accepting pauses when there are no descriptors left, if nobody leaves before.
 const PAUSE: Duration = Duration::from_millis(250);
-/// Connections that the kernel completes while we are busy; `net.core.somaxconn` may cut it.
-const BACKLOG: i32 = 4096;
+/// Connections that the kernel completes while we are busy; `net.core.somaxconn`, by default 4,096, cuts it.
+const BACKLOG: i32 = 65_535;
 
 /// The kernel counts `TCP_KEEPIDLE` in whole seconds from 1 to 32,767; whoever pings more often than every second does not
 /// want dead peers cut sooner than that.
