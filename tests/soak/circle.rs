@@ -108,7 +108,9 @@ impl Circle<'_> {
 impl Member {
     pub(crate) fn enter(world: &World, room: &str, name: &str) -> Self {
         let bearer = format!("Bearer {}", world.token);
-        let client = Client::open(world.address, &format!("/ws/{room}"), &[("Authorization", &bearer)]);
+        let mut client = world.connect();
+        let response = client.upgrade(&format!("/ws/{room}"), &[("Authorization", &bearer)]);
+        assert_eq!(response.status, 101, "{response:?}");
         let mut member = Self { name: name.to_owned(), client };
         member.client.text(name);
         assert_eq!(member.hear(), format!("hello {name}"));

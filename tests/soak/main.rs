@@ -1,5 +1,6 @@
 //! The real daemon under everything at once, for minutes: people who talk and must not miss a word, people who come and
-//! go, slow readers, and clients that break every rule. Nothing may be lost, nothing may come twice, nothing may grow.
+//! go, slow readers, and clients that break every rule, half of them with TLS. Nothing may be lost, nothing may come twice,
+//! nothing may grow.
 //!
 //!     cargo test --profile thorough --test soak -- --ignored --nocapture                      for one minute
 //!     SOAK_MINUTES=10 cargo test --profile thorough --test soak -- --ignored --nocapture      for ten
@@ -8,7 +9,7 @@
 //! | --- | --- |
 //! | `circle.rs` | a room of people who keep up: numbered messages and an exact account |
 //! | `rabble.rs` | those who come and go, those who do not read, those who send rubbish |
-//! | `operator.rs` | somebody who changes the configuration all the time, sometimes for the worse |
+//! | `operator.rs` | somebody who changes configuration and certificate all the time, sometimes for the worse |
 //! | `watch.rs` | memory and descriptors, and when they have grown |
 //!
 //! `SOAK_SEED` is a number that decides what everybody does; their threads still meet by chance.
@@ -25,12 +26,13 @@ mod rabble;
 mod watch;
 
 use std::net::SocketAddr;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use operator::Operator;
-use support::{Daemon, PATIENCE, now};
+use rustls::ClientConfig;
+use support::{Client, Daemon, PATIENCE, now, tls};
 use watch::Watch;
 
 /// Rooms whose members keep up.
@@ -54,9 +56,16 @@ room_log = \"1MiB\"
 fn nothing_is_lost_and_nothing_grows() {
     let (minutes, seed) = (number("SOAK_MINUTES", 1), number("SOAK_SEED", 1));
     let mut operator = Operator::new();
-    let mut daemon = Daemon::start(&["-c", operator.file()]);
-    let world =
-        World { address: daemon.address(), token: operator.token(), stop: Stop::default(), account: Mutex::default() };
+    let listen = ["--listen", "127.0.0.1:0", "--listen", "tls://127.0.0.1:0"];
+    let mut daemon = Daemon::start(&[&["-c", operator.file()], &listen[..]].concat());
+    let world = World {
+        address: daemon.addresses()[0],
+        tls_address: daemon.addresses()[1],
+        trust: operator.trust(),
+        token: operator.token(),
+        stop: Stop::default(),
+        account: Mutex::default(),
+    };
     let mut watch = Watch::begin(&daemon);
     thread::scope(|scope| {
         for number in 0..CIRCLES {
@@ -69,6 +78,7 @@ fn nothing_is_lost_and_nothing_grows() {
         let end = now() + Duration::from_secs(60 * minutes);
         while now() < end && !world.stop.within(SAMPLE_INTERVAL) {
             if watch.sample().is_multiple_of(SAMPLES_PER_RELOAD) {
+                operator.look_at_certificate(world.tls_address, &world.trust);
                 operator.reload(&daemon);
             }
         }
@@ -87,12 +97,19 @@ fn nothing_is_lost_and_nothing_grows() {
 /// What everybody knows.
 pub(crate) struct World {
     pub(crate) address: SocketAddr,
+    pub(crate) tls_address: SocketAddr,
+    trust: Arc<ClientConfig>,
     pub(crate) token: String,
     pub(crate) stop: Stop,
     account: Mutex<Account>,
 }
 
 impl World {
+    /// A connection, every second time with TLS.
+    pub(crate) fn connect(&self) -> Client {
+        if fastrand::bool() { tls::connect(self.tls_address, &self.trust) } else { Client::connect(self.address) }
+    }
+
     /// Runs one of the threads. When it fails, the others need not go on.
     fn play(&self, seed: u64, part: impl FnOnce(&Self) -> Account) {
         struct Alarm<'a>(&'a Stop);

@@ -67,9 +67,12 @@ pub(crate) fn send_rubbish(world: &World) -> Account {
     let bearer = format!("Bearer {}", world.token);
     while !world.stop.within(PAUSE) {
         account.rubbish += 1;
-        let mut client = Client::connect(world.address);
+        let early = fastrand::bool();
+        // Rubbish, the beginning of a handshake or plain HTTP is also said to whoever speaks TLS.
+        let address = if early && fastrand::bool() { world.tls_address } else { world.address };
+        let mut client = Client::connect(address);
         client.set_patience(PATIENCE);
-        let bytes = if fastrand::bool() {
+        let bytes = if early {
             before_the_upgrade()
         } else {
             let response = client.upgrade("/ws/dump", &[("Authorization", &bearer)]);

@@ -20,7 +20,7 @@ pub(crate) struct Authority {
 pub(crate) struct Certified {
     pub(crate) certificate: TempFile,
     pub(crate) key: TempFile,
-    der: Vec<u8>,
+    pub(crate) der: Vec<u8>,
     key_der: Vec<u8>,
 }
 
@@ -80,6 +80,15 @@ impl Certified {
     pub(crate) fn settings(&self) -> String {
         format!("[tls]\ncertificate = \"{}\"\nkey = \"{}\"\n", self.certificate.name(), self.key.name())
     }
+
+    /// Another certificate and its key take their place in the same files.
+    pub(crate) fn replace_by(&mut self, other: &Self) {
+        for (ours, theirs) in [(&self.certificate, &other.certificate), (&self.key, &other.key)] {
+            std::fs::copy(theirs.path(), ours.path()).expect("a file in the target directory");
+        }
+        self.der.clone_from(&other.der);
+        self.key_der.clone_from(&other.key_der);
+    }
 }
 
 fn pem(label: &str, der: &[u8]) -> String {
@@ -98,4 +107,12 @@ pub(crate) fn over(stream: TcpStream, config: &Arc<ClientConfig>) -> Client {
     let name = ServerName::try_from("localhost").expect("a name");
     let session = ClientConnection::new(Arc::clone(config), name).expect("a session");
     Client::over(Wire::Tls(Box::new(StreamOwned::new(session, stream))), "localhost".to_owned())
+}
+
+/// The certificate with which that server introduces itself.
+pub(crate) fn certificate_at(server: SocketAddr, config: &Arc<ClientConfig>) -> Vec<u8> {
+    let mut client = connect(server, config);
+    assert_eq!(client.request("GET", "/healthz", &[]).status, 200);
+    let chain = client.wire().session().and_then(|session| session.peer_certificates());
+    chain.and_then(|chain| chain.first()).expect("a certificate").to_vec()
 }
