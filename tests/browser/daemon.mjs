@@ -1,5 +1,5 @@
 // The real daemon, and what can stand between it and a browser.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createHmac, randomInt } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, connect } from "node:net";
@@ -47,22 +47,38 @@ export class Daemon {
 
   #folder = mkdtempSync(join(tmpdir(), "hollerd-browser-"));
   #process = null;
+  #scheme = "";
   log = "";
   port = 0;
 
   static async start(config = "", open = false) {
+    return new Daemon().#setUp(config, open);
+  }
+
+  /** One that speaks nothing but TLS, with a certificate that nobody has signed. */
+  static async secure() {
     const daemon = new Daemon();
-    writeFileSync(join(daemon.#folder, "secret"), SECRET);
-    const auth = open ? `mode = "none"` : `jwt_keys = ["${join(daemon.#folder, "secret")}"]`;
-    writeFileSync(join(daemon.#folder, "hollerd.toml"), `[auth]\n${auth}\n${config}\n`);
-    Daemon.#all.add(daemon);
-    await daemon.begin();
-    return daemon;
+    const [certificate, key] = ["pem", "key"].map((kind) => join(daemon.#folder, `tls.${kind}`));
+    execFileSync("openssl", [
+      ..."req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost".split(" "),
+      "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate,
+    ], { stdio: "ignore" });
+    daemon.#scheme = "tls://";
+    return daemon.#setUp(`[tls]\ncertificate = "${certificate}"\nkey = "${key}"`, false);
+  }
+
+  async #setUp(config, open) {
+    writeFileSync(join(this.#folder, "secret"), SECRET);
+    const auth = open ? `mode = "none"` : `jwt_keys = ["${join(this.#folder, "secret")}"]`;
+    writeFileSync(join(this.#folder, "hollerd.toml"), `[auth]\n${auth}\n${config}\n`);
+    Daemon.#all.add(this);
+    await this.begin();
+    return this;
   }
 
   async begin() {
     this.port ||= await freePort();
-    const listen = `127.0.0.1:${this.port}`;
+    const listen = `${this.#scheme}127.0.0.1:${this.port}`;
     const child = spawn(BINARY, ["-c", join(this.#folder, "hollerd.toml"), "--listen", listen], { stdio: ["ignore", "pipe", "pipe"] });
     this.#process = child;
     let printed = "";

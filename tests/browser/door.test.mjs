@@ -39,6 +39,21 @@ test("a token is asked for where there is none", async () => {
   await yuan.leave();
 });
 
+test("whoever comes with TLS talks with TLS", async () => {
+  const daemon = await Daemon.secure();
+  const url = `https://127.0.0.1:${daemon.port}/#token=${token()}`;
+  const yuan = await Person.open(url, { ignoreHTTPSErrors: true });
+  const mira = await Person.open(url, { ignoreHTTPSErrors: true });
+  const sockets = [];
+  mira.page.on("websocket", (socket) => sockets.push(new URL(socket.url()).protocol));
+  await yuan.join("yuan");
+  await mira.join("mira");
+  await mira.say("nobody reads along");
+  await yuan.sees("nobody reads along");
+  assert.deepEqual(sockets, ["wss:"]);
+  await Promise.all([yuan.leave(), mira.leave()]);
+});
+
 test("nobody is asked for a token where none is needed", async () => {
   const daemon = await Daemon.start("", true);
   const yuan = await Person.open(address(daemon));

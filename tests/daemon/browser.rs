@@ -5,7 +5,7 @@ use std::process::Command;
 
 /// `npm ci --prefix tests/browser` gets what they need besides node and chromium; `tests/all` does it.
 #[test]
-#[ignore = "needs chromium and node"]
+#[ignore = "needs chromium, node and openssl"]
 fn the_page_works_in_a_browser() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
     let entries = folder.read_dir().expect("the folder of the tests").map(|entry| entry.expect("an entry").path());
