@@ -110,7 +110,8 @@ fn first_missed(
             deadlines.push(("the end of a message", Some(noticed + limits.message_timeout)));
         }
     }
-    let latest = account.heard + heartbeat.ping_interval * 11 / 10 + LATE;
+    // Those who were not asked at all before a reload may be asked since then.
+    let latest = (account.heard + heartbeat.ping_interval * 11 / 10).max(plan.reloaded()) + LATE;
     if !heartbeat.ping_interval.is_zero() && latest <= now {
         let asked = *account.ping_by.get_or_insert(now);
         deadlines.push(("a sign of life", Some(asked + heartbeat.pong_timeout)));
