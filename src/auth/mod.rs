@@ -22,7 +22,7 @@ mod test_keys;
 pub use access_key::{AccessKeys, KeysFileError, KeysFileProblem};
 pub use claims::Claims;
 pub use denial::Denial;
-pub use identity::{Identity, NAME_MAX_CHARS, NameProblem, check_name};
+pub use identity::{Identity, NAME_MAX_CHARS, NameProblem, PRIVATE_MARK, check_name};
 pub use jwt::{Description, JwtKeys, describe};
 pub use key_file::{KeyError, KeyProblem, SECRET_MIN_BYTES, hmac_secret};
 pub use rooms::{PatternProblem, ROOM_NAME_MAX_BYTES, RoomGrant, RoomPattern};

@@ -3,7 +3,7 @@
 
 use super::protocol::server::Object;
 use super::{Chat, JSON, Member, TEXT};
-use crate::auth::check_name;
+use crate::auth::{NAME_MAX_CHARS, NameProblem, PRIVATE_MARK, check_name};
 use crate::connection::Peer;
 use crate::engine::{Desk, RoomId};
 use crate::wire::close::Ending;
@@ -23,6 +23,15 @@ pub(super) enum NotNamed {
     Impossible(String),
     /// Somebody in the room is called that.
     InUse(Box<str>),
+}
+
+/// Why something was not said to one user. Names are as they can be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NotTold {
+    /// Nobody in the room is called that.
+    Nobody(String),
+    /// Too much waits for that user already.
+    Busy(String),
 }
 
 /// What happens in a room besides messages.
@@ -67,11 +76,14 @@ impl Chat {
             return Err(NotNamed::Pinned(old));
         }
         may_be_called(desk, peer, wish)?;
-        self.take_name(desk, peer, wish, pinned)?;
-        if let Some(room) = desk.room(peer) {
-            self.names.give_back(room, &old, peer);
-            self.announce(desk, room, None, Event::Renamed { from: &old, to: wish });
+        let Some(room) = desk.room(peer) else { return Ok(()) };
+        if self.holder(desk, room, wish).is_some() {
+            return Err(NotNamed::InUse(wish.into()));
         }
+        // In this order: names are found by who has them, and for a moment it must not be two.
+        self.names.give_back(room, &old, peer);
+        self.take_name(desk, peer, wish, pinned)?;
+        self.announce(desk, room, None, Event::Renamed { from: &old, to: wish });
         Ok(())
     }
 
@@ -119,9 +131,11 @@ impl Chat {
         from: Option<&str>,
         text: &str,
     ) -> u64 {
+        // A log that this message makes has to be there before the message has its number, or it begins behind it.
+        let (in_text, in_json) = (desk.is_read(room, TEXT), desk.is_read(room, JSON));
         let number = desk.next_number(room);
         let time = desk.now().unix_ms;
-        if desk.is_read(room, TEXT) {
+        if in_text {
             self.line.clear();
             if let Some(name) = from {
                 self.line.extend([name, ": "]);
@@ -129,7 +143,7 @@ impl Chat {
             self.line.push_str(text);
             desk.broadcast_encoded(room, TEXT, except, Message::Text(&self.line));
         }
-        if desk.is_read(room, JSON) {
+        if in_json {
             self.line.clear();
             Object::Message { sequence: number, from, text, time }.render(&mut self.line);
             desk.broadcast_encoded(room, JSON, except, Message::Text(&self.line));
@@ -137,19 +151,28 @@ impl Chat {
         number
     }
 
-    /// Says something to one in the room of a peer; false if nobody there is called `to`.
-    pub(super) fn say_to(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, to: &str, text: &str) -> bool {
-        let Some(room) = desk.room(peer) else { return false };
-        let Some(receiver) = self.holder(desk, room, to) else { return false };
-        let Some(name) = desk.data(peer).and_then(Member::name) else { return false };
+    /// Says something to one in the room of a peer.
+    pub(super) fn say_to(
+        &mut self,
+        desk: &mut Desk<'_, Member>,
+        peer: Peer,
+        to: &str,
+        text: &str,
+    ) -> Result<(), NotTold> {
+        let nobody = || NotTold::Nobody(printable(to, SHOWN_MAX).into_owned());
+        let receiver = desk.room(peer).and_then(|room| self.holder(desk, room, to)).ok_or_else(nobody)?;
+        let name = desk.data(peer).and_then(Member::name).ok_or_else(nobody)?;
         self.line.clear();
         if desk.encoding(receiver) == Some(JSON) {
             Object::Direct { from: name, text, time: desk.now().unix_ms }.render(&mut self.line);
         } else {
-            self.line.extend([name, " (private): ", text]);
+            self.line.extend([name, PRIVATE_MARK, ": ", text]);
         }
-        desk.send(receiver, Message::Text(&self.line));
-        true
+        if desk.offer(receiver, Message::Text(&self.line)) {
+            Ok(())
+        } else {
+            Err(NotTold::Busy(printable(to, SHOWN_MAX).into_owned()))
+        }
     }
 
     /// Tells those in a room who want to know. A crowd is not told: each name would go to each other.
@@ -164,7 +187,7 @@ impl Chat {
         if users > self.announce_users {
             return;
         }
-        if self.announce_text && desk.has_readers(room, TEXT) {
+        if self.announce_text && desk.is_heard(room, TEXT) {
             self.line.clear();
             match event {
                 Event::Joined(name) => self.line.extend(["* ", name, " has joined"]),
@@ -173,7 +196,7 @@ impl Chat {
             }
             desk.broadcast_encoded(room, TEXT, except, Message::Text(&self.line));
         }
-        if desk.has_readers(room, JSON) {
+        if desk.is_heard(room, JSON) {
             let time = desk.now().unix_ms;
             self.line.clear();
             let object = match event {
@@ -189,6 +212,16 @@ impl Chat {
     /// The names in the room of a peer, as many as are listed.
     pub(super) fn names_in<'d>(desk: &'d Desk<'_, Member>, room: RoomId) -> impl Iterator<Item = &'d str> + use<'d> {
         desk.peers_in(room).filter_map(|other| desk.data(other).and_then(Member::name)).take(LISTED_MAX)
+    }
+}
+
+impl NotTold {
+    /// The text for a person.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Nobody(name) => format!("nobody here is called \"{name}\""),
+            Self::Busy(name) => format!("too much waits for \"{name}\" already, say it again later"),
+        }
     }
 }
 
@@ -210,23 +243,25 @@ fn may_be_called(desk: &Desk<'_, Member>, peer: Peer, wish: &str) -> Result<bool
         Some(Member::Pinned(_)) => true,
         _ => false,
     };
-    check_name(wish).map_err(|_| NotNamed::Impossible(name_problem(wish)))?;
+    check_name(wish).map_err(|problem| NotNamed::Impossible(name_problem(wish, problem)))?;
     Ok(pinned)
 }
 
 /// What is wrong with a name, for the one who sent it.
-fn name_problem(name: &str) -> String {
-    let length = name.chars().count();
-    if length == 0 {
-        return "a name cannot be empty, send another".to_owned();
-    }
-    if length > crate::auth::NAME_MAX_CHARS {
-        return format!(
-            "a name has at most {} characters, yours has {length}, send another",
-            crate::auth::NAME_MAX_CHARS
-        );
-    }
-    format!("a name cannot hold control characters, as \"{}\" does, send another", printable(name, SHOWN_MAX))
+fn name_problem(name: &str, problem: NameProblem) -> String {
+    let shown = printable(name, SHOWN_MAX);
+    let why = match problem {
+        NameProblem::Empty => "a name cannot be empty".to_owned(),
+        NameProblem::TooLong => {
+            let length = name.chars().count();
+            format!("a name has at most {NAME_MAX_CHARS} characters, yours has {length}")
+        }
+        NameProblem::ControlCharacter => format!("a name cannot hold control characters, as \"{shown}\" does"),
+        NameProblem::HiddenCharacter => "a name cannot hold characters that are not seen, as yours does".to_owned(),
+        NameProblem::PrivateMark => "a name cannot end like the mark of private messages".to_owned(),
+        NameProblem::OuterSpace => "a name cannot begin or end with white space".to_owned(),
+    };
+    format!("{why}, send another")
 }
 
 #[cfg(test)]
@@ -235,8 +270,11 @@ mod tests {
 
     #[test]
     fn a_wrong_name_is_told_what_is_wrong() {
-        assert!(name_problem("").contains("empty"));
-        assert!(name_problem(&"x".repeat(33)).contains("yours has 33"));
-        assert!(name_problem("a\u{7}b").contains("\\u{7}"));
+        let told = |name: &str| name_problem(name, check_name(name).unwrap_err());
+        assert!(told("").contains("empty"));
+        assert!(told(&"x".repeat(33)).contains("yours has 33"));
+        assert!(told("a\u{7}b").contains("\\u{7}"));
+        assert!(told("a\u{200b}b").contains("not seen"));
+        assert!(told("alex (private)").contains("private messages"));
     }
 }

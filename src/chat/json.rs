@@ -1,13 +1,13 @@
 //! The JSON protocol, as `PROTOCOL.md` has it: what a client asks for is done in the room, and answered.
 
-use super::hall::{NotNamed, SHOWN_MAX};
+use super::hall::{NotNamed, NotTold};
 use super::protocol::Code;
 use super::protocol::client::{self, Request};
 use super::protocol::server::Object;
 use super::{Chat, Member};
 use crate::connection::Peer;
 use crate::engine::Desk;
-use crate::wire::frame::{Message, printable};
+use crate::wire::frame::Message;
 
 impl Chat {
     /// An object from somebody who speaks the JSON protocol.
@@ -27,14 +27,21 @@ impl Chat {
                 self.answer(desk, peer, &Object::Pong { time, id: id.as_deref() });
             }
             (Request::Name { name, history }, false) => {
-                self.begin(desk, peer, name.trim(), None, Since::Newest(history));
+                if let Err(problem) = self.begin(desk, peer, name.trim(), None, Since::Newest(history)) {
+                    self.refuse_name(desk, peer, &problem, client::id_of(object).as_deref());
+                }
             }
             (Request::Resume { name, epoch, last, session }, false) => {
                 let former = session.and_then(|session| self.former(&session));
-                self.begin(desk, peer, name.trim(), former, Since::Number { epoch: &epoch, last });
+                let since = Since::Number { epoch: &epoch, last };
+                if let Err(problem) = self.begin(desk, peer, name.trim(), former, since) {
+                    self.refuse_name(desk, peer, &problem, client::id_of(object).as_deref());
+                }
             }
             (Request::Name { .. } | Request::Resume { .. }, true) => {
-                self.refuse(desk, peer, Code::AlreadyNamed, "you have a name; use rename for another one", None);
+                let id = client::id_of(object);
+                let text = "you have a name; use rename for another one";
+                self.refuse(desk, peer, Code::AlreadyNamed, text, id.as_deref());
             }
             (
                 Request::Say { id, .. } | Request::Direct { id, .. } | Request::Who { id } | Request::Rename { id, .. },
@@ -43,14 +50,7 @@ impl Chat {
                 self.refuse(desk, peer, Code::NotNamed, "send name or resume first", id.as_deref());
             }
             (Request::Say { text, id }, true) => self.say_numbered(desk, peer, &text, id.as_deref()),
-            (Request::Direct { to, text, id }, true) => {
-                if !self.say_to(desk, peer, &to, &text) {
-                    let text = format!("nobody here is called \"{}\"", printable(&to, SHOWN_MAX));
-                    self.refuse(desk, peer, Code::NoSuchUser, &text, id.as_deref());
-                } else if let Some(id) = id {
-                    self.answer(desk, peer, &Object::Ack { id: &id, sequence: None, duplicate: false });
-                }
-            }
+            (Request::Direct { to, text, id }, true) => self.direct(desk, peer, &to, &text, id.as_deref()),
             (Request::Who { id }, true) => self.tell_users(desk, peer, id.as_deref()),
             (Request::Rename { name, id }, true) => match self.rename(desk, peer, name.trim()) {
                 Ok(()) => {
@@ -58,7 +58,7 @@ impl Chat {
                         self.answer(desk, peer, &Object::Ack { id: &id, sequence: None, duplicate: false });
                     }
                 }
-                Err(problem) => self.refuse(desk, peer, code_of(&problem), &problem.text(), id.as_deref()),
+                Err(problem) => self.refuse_name(desk, peer, &problem, id.as_deref()),
             },
         }
     }
@@ -75,13 +75,17 @@ enum Since<'a> {
 
 impl Chat {
     /// The first object with a name: from here on the peer hears the room.
-    fn begin(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, name: &str, former: Option<Peer>, since: Since<'_>) {
+    fn begin(
+        &mut self,
+        desk: &mut Desk<'_, Member>,
+        peer: Peer,
+        name: &str,
+        former: Option<Peer>,
+        since: Since<'_>,
+    ) -> Result<(), NotNamed> {
         let former = former.or_else(|| self.pinned_former(desk, peer, name, &since));
-        if let Err(problem) = self.enter(desk, peer, name, former) {
-            self.refuse(desk, peer, code_of(&problem), &problem.text(), None);
-            return;
-        }
-        let Some(room) = desk.room(peer) else { return };
+        self.enter(desk, peer, name, former)?;
+        let Some(room) = desk.room(peer) else { return Ok(()) };
         desk.set_listening(peer, true);
         let epoch = epoch_text(desk.epoch(room));
         let newest = desk.number(room);
@@ -113,11 +117,12 @@ impl Chat {
             self.answer(desk, peer, &Object::Resumed { whole, from, to: newest });
         }
         if from <= newest {
-            desk.replay(peer, from - 1);
-        }
-        if resumes.is_some() || from <= newest {
+            let users = self.users(desk, peer, None);
+            desk.replay(peer, from - 1, Message::Text(&users));
+        } else if resumes.is_some() {
             self.tell_users(desk, peer, None);
         }
+        Ok(())
     }
 
     /// The connection that a session is for.
@@ -153,14 +158,41 @@ impl Chat {
         self.answer(desk, peer, &Object::Ack { id, sequence: Some(number), duplicate: false });
     }
 
+    fn direct(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, to: &str, text: &str, id: Option<&str>) {
+        match (self.say_to(desk, peer, to, text), id) {
+            (Ok(()), Some(id)) => self.answer(desk, peer, &Object::Ack { id, sequence: None, duplicate: false }),
+            (Ok(()), None) => {}
+            (Err(problem), id) => {
+                let code = if matches!(problem, NotTold::Busy(_)) { Code::Busy } else { Code::NoSuchUser };
+                self.refuse(desk, peer, code, &problem.text(), id);
+            }
+        }
+    }
+
     fn tell_users(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, id: Option<&str>) {
-        let Some(room) = desk.room(peer) else { return };
-        let total = self.names.count(room);
-        let mut line = std::mem::take(&mut self.line);
-        line.clear();
-        Object::Users { users: &Self::names_in(desk, room).collect::<Vec<_>>(), total, id }.render(&mut line);
-        desk.send(peer, Message::Text(&line));
-        self.line = line;
+        let users = self.users(desk, peer, id);
+        if !desk.offer(peer, Message::Text(&users)) {
+            self.refuse(desk, peer, Code::Busy, "read the last list first", id);
+        }
+    }
+
+    /// Who is in the room of a peer, as an object.
+    fn users(&self, desk: &Desk<'_, Member>, peer: Peer, id: Option<&str>) -> String {
+        let mut object = String::new();
+        if let Some(room) = desk.room(peer) {
+            let (users, total) = (Self::names_in(desk, room).collect::<Vec<_>>(), self.names.count(room));
+            Object::Users { users: &users, total, id }.render(&mut object);
+        }
+        object
+    }
+
+    /// A binary message from somebody who has no name yet.
+    pub(super) fn refuse_binary(&mut self, desk: &mut Desk<'_, Member>, peer: Peer) {
+        self.refuse(desk, peer, Code::NotNamed, "send name or resume first", None);
+    }
+
+    fn refuse_name(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, problem: &NotNamed, id: Option<&str>) {
+        self.refuse(desk, peer, code_of(problem), &problem.text(), id);
     }
 
     fn refuse(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, code: Code, text: &str, id: Option<&str>) {

@@ -98,10 +98,11 @@ impl Chat {
         }
     }
 
-    fn binary(&self, desk: &mut Desk<'_, Member>, peer: Peer, bytes: &[u8]) {
+    fn binary(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, bytes: &[u8]) {
         match (self.binary, desk.data(peer)) {
             (BinaryPolicy::Refuse, _) => desk.end(peer, Ending::BinaryRefused),
             (BinaryPolicy::Relay, Some(Member::Named { .. })) => desk.relay_others(peer, Message::Binary(bytes)),
+            (BinaryPolicy::Relay, _) if desk.encoding(peer) == Some(JSON) => self.refuse_binary(desk, peer),
             (BinaryPolicy::Relay, _) => desk.send(peer, Message::Text("error: send your name first, as text")),
         }
     }

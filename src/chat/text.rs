@@ -1,11 +1,11 @@
 //! The text protocol: lines for people.
 
 use super::command::{self, Command};
-use super::hall::{LISTED_MAX, NotNamed, SHOWN_MAX};
+use super::hall::{LISTED_MAX, NotNamed};
 use super::{Chat, Member};
 use crate::connection::Peer;
 use crate::engine::Desk;
-use crate::wire::frame::{Message, printable};
+use crate::wire::frame::Message;
 
 impl Chat {
     /// A line from somebody who speaks the text protocol: a name first, then what it has to say, or a command.
@@ -23,8 +23,8 @@ impl Chat {
                 self.say(desk, peer, text);
             }
             Ok(Command::Direct { to, text }) => {
-                if !self.say_to(desk, peer, &to, text) {
-                    reply(desk, peer, &format!("error: nobody here is called \"{}\"", printable(&to, SHOWN_MAX)));
+                if let Err(problem) = self.say_to(desk, peer, &to, text) {
+                    reply(desk, peer, &format!("error: {}", problem.text()));
                 }
             }
             Ok(Command::Rename(wish)) => {
@@ -48,7 +48,9 @@ impl Chat {
         let names: Vec<&str> = Self::names_in(desk, room).collect();
         let more = if total > LISTED_MAX { format!(" and {} more", total - names.len()) } else { String::new() };
         let text = format!("users: {}{more}", names.join(", "));
-        reply(desk, peer, &text);
+        if !desk.offer(peer, Message::Text(&text)) {
+            reply(desk, peer, "error: read the last list first");
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::rate::{Meter, Rate};
 use crate::room::log::Log;
 use crate::time::Time;
 use crate::wire::close::Ending;
-use crate::wire::frame::Opcode;
+use crate::wire::frame::{self, Opcode};
 
 mod deadlines;
 pub mod inbound;
@@ -229,11 +229,24 @@ impl<D> Connection<D> {
     /// [`Ending::OutboxFull`] if more than `most` bytes wait already. So one message can be larger than that.
     pub fn tell(&mut self, opcode: Opcode, payload: &[u8], after: u64, most: usize, now: Time) -> Result<(), Ending> {
         let outbox = self.outbox.get_or_insert_default();
-        if outbox.bytes() > most {
+        if outbox.bytes() - outbox.offered() > most {
             return Err(Ending::OutboxFull { most });
         }
         outbox.push(opcode, payload, after, now);
         Ok(())
+    }
+
+    /// As [`Connection::tell`], of something that the peer has not asked for, or that is large: it is no reason to end the
+    /// peer. False if it would be more than `most` together with what waits of this kind; one alone can be larger.
+    pub fn offer(&mut self, opcode: Opcode, payload: &[u8], after: u64, most: usize, now: Time) -> bool {
+        let waiting = self.outbox.as_ref().map_or(0, |outbox| outbox.offered());
+        if waiting > 0 && waiting.saturating_add(payload.len()) > most {
+            return false;
+        }
+        let mut frame = Vec::with_capacity(frame::HEADER_MAX + payload.len());
+        frame::append(&mut frame, opcode, payload);
+        self.outbox.get_or_insert_default().push_offered(&frame, after, now);
+        true
     }
 
     /// Decides the end: from here on nothing is taken from the peer, and `last` is the last that it gets, behind all that

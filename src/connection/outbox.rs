@@ -29,6 +29,8 @@ pub struct Outbox {
     pub(super) piece_sent: usize,
     /// Bytes of all pieces that are still to go.
     bytes: usize,
+    /// Of these, the bytes of pieces that are held against no limit here.
+    offered: usize,
 }
 
 /// Some whole frames (or a whole HTTP answer) that belong behind one position of the log.
@@ -39,6 +41,8 @@ pub(super) struct Piece {
     said_at: Time,
     /// A piece that ends the connection: nothing may follow it.
     pub(super) last: bool,
+    /// What the peer can do nothing about must not be the end of it: whoever makes this piece sees to its size.
+    offered: bool,
 }
 
 impl Outbox {
@@ -50,6 +54,11 @@ impl Outbox {
     /// Bytes of private data that wait, control frames not counted.
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Of [`Outbox::bytes`], those that came by [`Outbox::push_offered`].
+    pub fn offered(&self) -> usize {
+        self.offered
     }
 
     /// When the oldest private data that waits was said.
@@ -64,18 +73,23 @@ impl Outbox {
 
     /// Adds a whole frame, which belongs behind position `after` of the room's log.
     pub fn push(&mut self, opcode: Opcode, payload: &[u8], after: u64, now: Time) {
-        self.add(after, now, |bytes| frame::append(bytes, opcode, payload));
+        self.add(after, now, false, |bytes| frame::append(bytes, opcode, payload));
+    }
+
+    /// Adds whole frames as they are, which do not count as what the peer asked for and did not take.
+    pub fn push_offered(&mut self, frames: &[u8], after: u64, now: Time) {
+        self.add(after, now, true, |bytes| bytes.extend_from_slice(frames));
     }
 
     /// Adds bytes as they are.
     pub fn push_raw(&mut self, raw: &[u8], after: u64, now: Time) {
-        self.add(after, now, |bytes| bytes.extend_from_slice(raw));
+        self.add(after, now, false, |bytes| bytes.extend_from_slice(raw));
     }
 
     /// Adds the bytes after which nothing may be sent: a close frame, or nothing at all.
     pub fn push_last(&mut self, raw: &[u8], after: u64, now: Time) {
         self.bytes += raw.len();
-        self.pieces.push_back(Piece { after, bytes: raw.to_vec(), said_at: now, last: true });
+        self.pieces.push_back(Piece { after, bytes: raw.to_vec(), said_at: now, last: true, offered: false });
     }
 
     /// Adds, to an empty outbox, bytes that may begin inside a frame: nothing goes out before them.
@@ -84,7 +98,7 @@ impl Outbox {
         raw.insert(0, 0);
         self.bytes = raw.len() - 1;
         self.piece_sent = 1;
-        self.pieces.push_back(Piece { after: 0, bytes: raw, said_at: now, last: false });
+        self.pieces.push_back(Piece { after: 0, bytes: raw, said_at: now, last: false, offered: false });
     }
 
     /// Adds a control frame that is already encoded.
@@ -111,6 +125,7 @@ impl Outbox {
         let begun = usize::from(self.piece_sent > 0);
         self.pieces.truncate(begun);
         self.bytes = self.pieces.iter().map(|piece| piece.bytes.len()).sum::<usize>() - self.piece_sent;
+        self.offered = if self.pieces.front().is_some_and(|piece| piece.offered) { self.bytes } else { 0 };
     }
 
     /// Takes note that `sent` bytes of the control lane went out.
@@ -128,6 +143,9 @@ impl Outbox {
         self.bytes -= sent;
         self.piece_sent += sent;
         let Some(piece) = self.pieces.front() else { return false };
+        if piece.offered {
+            self.offered -= sent;
+        }
         if self.piece_sent < piece.bytes.len() {
             return false;
         }
@@ -139,24 +157,28 @@ impl Outbox {
 
     /// Frames for the same position that are said in the same turn share one piece, and so one slice of a write. Later ones
     /// have one of their own, because a piece has one age.
-    fn add(&mut self, after: u64, now: Time, write: impl FnOnce(&mut Vec<u8>)) {
+    fn add(&mut self, after: u64, now: Time, offered: bool, write: impl FnOnce(&mut Vec<u8>)) {
         // A piece that is on its way stays as it is: otherwise it would never be through, and never be let go, with a
         // peer that takes as much as it is given.
         let begun = self.piece_sent > 0 && self.pieces.len() == 1;
         let open = self
             .pieces
             .back_mut()
-            .filter(|piece| piece.after == after && piece.said_at == now && !piece.last && !begun);
-        if let Some(piece) = open {
+            .filter(|piece| piece.after == after && piece.said_at == now && piece.offered == offered)
+            .filter(|piece| !piece.last && !begun);
+        let added = if let Some(piece) = open {
             let before = piece.bytes.len();
             write(&mut piece.bytes);
-            self.bytes += piece.bytes.len() - before;
-            return;
-        }
-        let mut bytes = Vec::new();
-        write(&mut bytes);
-        self.bytes += bytes.len();
-        self.pieces.push_back(Piece { after, bytes, said_at: now, last: false });
+            piece.bytes.len() - before
+        } else {
+            let mut bytes = Vec::new();
+            write(&mut bytes);
+            let added = bytes.len();
+            self.pieces.push_back(Piece { after, bytes, said_at: now, last: false, offered });
+            added
+        };
+        self.bytes += added;
+        self.offered += if offered { added } else { 0 };
     }
 }
 

@@ -35,6 +35,12 @@ impl<'a, D> Desk<'a, D> {
         self.hub.tell(peer, message);
     }
 
+    /// As [`Desk::send`], of what the peer has not asked for, or of a large answer: it never closes the peer. False if
+    /// nothing was said, because more of this kind than `limits.outbox` would wait for the peer, or because it is gone.
+    pub fn offer(&mut self, peer: Peer, message: Message<'_>) -> bool {
+        self.hub.offer(peer, message)
+    }
+
     /// Says something to everybody in a room.
     pub fn broadcast(&mut self, room: RoomId, message: Message<'_>) {
         self.hub.broadcast(room.0, None, message, true);
@@ -68,9 +74,9 @@ impl<'a, D> Desk<'a, D> {
         }
     }
 
-    /// True if somebody in this room reads this encoding, or has read it and it is kept.
-    pub fn has_readers(&self, room: RoomId, encoding: Encoding) -> bool {
-        self.hub.rooms.get(room.0).is_some_and(|room| room.audiences.get(encoding.index()).is_some_and(Option::is_some))
+    /// True if somebody in this room reads this encoding and listens.
+    pub fn is_heard(&self, room: RoomId, encoding: Encoding) -> bool {
+        self.hub.rooms.is_heard(room.0, encoding)
     }
 
     /// As [`Desk::broadcast_others`], with something that is not one of the room's numbered messages.
@@ -112,15 +118,20 @@ impl<'a, D> Desk<'a, D> {
     /// What [`Desk::replay`] could send of a room's history now: the number of the oldest message, or one above the newest
     /// if there is none.
     pub fn oldest_kept(&mut self, room: RoomId) -> u64 {
-        self.hub.rooms.trim_history(room.0, self.hub.now.time);
+        let now = self.hub.now.time;
+        self.hub.rooms.trim_history(room.0, now);
         let number = self.number(room);
-        let kept = self.hub.rooms.history_log(room.0).map_or(number, Log::forgotten);
+        // The log may hold more, for a slow reader: that is not for those who come later.
+        let retention = self.hub.rooms.history_retention();
+        let before = |log: &Log| log.number_before(log.kept_from(retention, now));
+        let kept = self.hub.rooms.history_log(room.0).map_or(number, before);
         kept.min(number) + 1
     }
 
     /// Sends what is kept of the history of a peer's room behind message `number` to it, in the encoding that is kept,
-    /// behind everything that was said to the peer before. What was said between the messages comes with them.
-    pub fn replay(&mut self, peer: Peer, number: u64) {
+    /// behind everything that was said to the peer before, and then `last`. What was said between the messages comes with
+    /// them. `number` is [`Desk::oldest_kept`] less 1, or more than that.
+    pub fn replay(&mut self, peer: Peer, number: u64, last: Message<'_>) {
         let hub = &mut *self.hub;
         let now = hub.now.time;
         let Some(room) = hub.get(peer).and_then(|connection| hub.rooms.room_at(connection.seat)) else { return };
@@ -133,10 +144,12 @@ impl<'a, D> Desk<'a, D> {
             bytes.extend_from_slice(run);
             position += run.len().max(1) as u64;
         }
+        frame::append(&mut bytes, last.opcode(), last.payload());
         let Some(connection) = hub.connections.get_mut(peer.index as usize) else { return };
-        // All of it is one piece, and who has not been sent it yet is not heard: so it is not limited by `limits.outbox`.
+        // The history has a limit of its own, and who has not been sent this yet is not heard.
         let after = hub.rooms.log(connection.seat).end();
-        connection.outbox.get_or_insert_default().push_raw(&bytes, after, now);
+        connection.outbox.get_or_insert_default().push_offered(&bytes, after, now);
+        hub.counters.deliveries += 1;
         hub.queue_flush(peer);
     }
 

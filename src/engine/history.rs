@@ -155,6 +155,11 @@ impl Rooms {
         Some((history.retention.age, self.audience(audience)?.log.memory()))
     }
 
+    /// How much is kept of each room's history.
+    pub(super) fn history_retention(&self) -> Retention {
+        self.history.map_or(Retention::NONE, |history| history.retention)
+    }
+
     /// The log of what is kept of a room's history.
     pub(super) fn history_log(&self, room: u32) -> Option<&Log> {
         let audience = self.get(room)?.audiences.get(self.history?.encoding.index()).copied().flatten()?;

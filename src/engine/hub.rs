@@ -238,6 +238,22 @@ impl<D> Hub<D> {
         }
     }
 
+    /// See [`Connection::offer`].
+    pub(super) fn offer(&mut self, peer: Peer, message: Message<'_>) -> bool {
+        let Some(connection) = self.connections.get_mut(peer.index as usize).filter(|other| other.peer == peer) else {
+            return false;
+        };
+        let after = self.rooms.log(connection.seat).end();
+        let most = self.limits.outbox;
+        let offered =
+            connection.is_open() && connection.offer(message.opcode(), message.payload(), after, most, self.now.time);
+        if offered {
+            self.counters.deliveries += 1;
+            self.queue_flush(peer);
+        }
+        offered
+    }
+
     /// Appends a message to the log of each of a room's audiences, to be stepped over by `except`. It has a number of its own
     /// unless it is only relayed.
     pub(super) fn broadcast(&mut self, room: u32, except: Option<Peer>, message: Message<'_>, numbered: bool) {

@@ -150,6 +150,12 @@ impl Rooms {
         key
     }
 
+    /// True if somebody in a room hears what is said in this encoding.
+    pub(super) fn is_heard(&self, room: u32, encoding: Encoding) -> bool {
+        let audience = self.get(room).and_then(|room| room.audiences.get(encoding.index()).copied().flatten());
+        audience.and_then(|audience| self.audience(audience)).is_some_and(|audience| audience.hearing > 0)
+    }
+
     /// The audience of `encoding` in a room, if anybody reads it now or may ask for it later.
     pub(super) fn readers(&mut self, room: u32, encoding: Encoding) -> Option<u32> {
         let audience = self.get(room)?.audiences.get(encoding.index()).copied().flatten();

@@ -122,6 +122,13 @@ impl Log {
         self.forgotten
     }
 
+    /// The number of the newest message that ends at or before `position`.
+    pub fn number_before(&self, position: u64) -> u64 {
+        let behind = self.entries.partition_point(|entry| entry.end <= position);
+        let last = behind.checked_sub(1).and_then(|last| self.entries.get(last));
+        last.map_or(self.forgotten, |entry| self.number_of(entry))
+    }
+
     /// Where the messages begin whose number is above `number`. There are gaps only in front of the oldest one.
     pub fn position_after(&self, number: u64) -> u64 {
         let first = self.entries.partition_point(|entry| self.number_of(entry) <= number);
@@ -307,6 +314,17 @@ mod tests {
         assert_eq!(log.next_own(b, 1, end), c);
         assert_eq!(log.next_own(0, 3, end), end);
         assert_eq!(log.next_own(0, 3, c), c);
+    }
+
+    #[test]
+    fn what_is_kept_does_not_depend_on_what_a_slow_reader_holds() {
+        let mut log = Log::beginning_after(3);
+        for number in 4..10 {
+            log.append(Message::Text("hi"), 1, number, Time::START);
+        }
+        let retention = Retention { messages: 2, bytes: 1000, age: Duration::from_secs(9) };
+        assert_eq!(log.number_before(log.kept_from(retention, Time::START)), 7);
+        assert_eq!((log.number_before(0), log.number_before(log.end())), (3, 9));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The JSON protocol: every type, every field, every error. Each object, in both directions, is held to the schema by
 //! `Person`. Resuming has `resume.rs`.
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{Client, Daemon, Frame, Issuer, Person, unix_now};
+use crate::support::{Client, Daemon, Frame, Issuer, Person, opcode, unix_now};
 
 #[test]
 fn the_subprotocol_is_negotiated() {
@@ -101,7 +102,7 @@ fn what_is_said_is_numbered_and_acknowledged() {
 #[test]
 fn every_character_arrives_as_it_was_said() {
     let daemon = Daemon::without_auth("");
-    let mut yuan = Person::enter(&daemon, "/ws", "y\"u\\a\u{2028}n");
+    let mut yuan = Person::enter(&daemon, "/ws", "y\"u\\a/n");
     let mut alex = Person::enter(&daemon, "/ws", "<b>");
     let mut line = daemon.enter("/ws", "feng");
     yuan.expect(json!({"type": "joined", "name": "<b>", "users": 2}));
@@ -111,8 +112,8 @@ fn every_character_arrives_as_it_was_said() {
     let all: String =
         ('\0'..='\u{2ff}').chain("\u{2028}\u{2029}\u{feff}\u{ffff}李🦀\u{10ffff}</script>".chars()).collect();
     yuan.say(&json!({"type": "say", "text": all}));
-    alex.expect(json!({"type": "message", "sequence": 1, "from": "y\"u\\a\u{2028}n", "text": all}));
-    line.expect_text(&format!("y\"u\\a\u{2028}n: {all}"));
+    alex.expect(json!({"type": "message", "sequence": 1, "from": "y\"u\\a/n", "text": all}));
+    line.expect_text(&format!("y\"u\\a/n: {all}"));
     line.text(&all);
     alex.expect(json!({"type": "message", "sequence": 2, "from": "feng", "text": all}));
 }
@@ -151,6 +152,43 @@ fn direct_messages_are_for_one() {
     // It has no number.
     yuan.say(&json!({"type": "say", "text": "aloud", "id": "a-4"}));
     yuan.expect(json!({"type": "ack", "id": "a-4", "sequence": 1}));
+}
+
+/// Control characters are six bytes each in JSON: two of these messages are more than the outbox holds.
+#[test]
+fn nobody_can_be_flooded_out_by_direct_messages() {
+    let daemon = Daemon::without_auth("");
+    let mut alex = Person::enter(&daemon, "/ws", "alex");
+    let mut flooder = daemon.enter("/ws", "flooder");
+    alex.expect(json!({"type": "joined", "name": "flooder", "users": 2}));
+    let line = format!("/msg alex {}", "\u{1}".repeat(16_000));
+    // All of it is there when the daemon looks.
+    daemon.signal(Signal::STOP);
+    flooder.send_raw(&Frame::text(line.as_str()).encode().repeat(4));
+    daemon.signal(Signal::CONT);
+    for _ in 0..3 {
+        flooder.expect_text("error: too much waits for \"alex\" already, say it again later");
+    }
+    assert_eq!(alex.hear()["type"], "direct");
+    alex.expect_quiet();
+}
+
+/// Whoever asks more than it takes is told so, and stays.
+#[test]
+fn many_questions_at_once_close_nobody() {
+    let daemon = Daemon::without_auth("[limits]\noutbox = \"1KiB\"\n");
+    let mut yuan = Person::enter(&daemon, "/ws", "yuan");
+    let _others: Vec<Client> = (0..20).map(|n| daemon.enter("/ws", &format!("{n:02}{}", "x".repeat(30)))).collect();
+    for users in 2..=21 {
+        assert_eq!(yuan.hear()["users"], users);
+    }
+    let question = Frame::text(r#"{"type":"who","id":"w"}"#).encode();
+    yuan.client.send_raw(&question.repeat(12));
+    let answers: Vec<Value> = (0..12).map(|_| yuan.hear()).collect();
+    assert_eq!(answers[0]["total"], 21);
+    let busy = answers.iter().filter(|answer| answer["code"] == "busy" && answer["id"] == "w").count();
+    let lists = answers.iter().filter(|answer| answer["type"] == "users").count();
+    assert_eq!((busy > 0, busy + lists), (true, 12), "{answers:?}");
 }
 
 #[test]
@@ -408,6 +446,51 @@ fn history_is_for_those_who_ask() {
         alex.expect_quiet();
         alex.client.close();
     }
+}
+
+/// What is sent again is bounded by the limits of the history, and by no other.
+#[test]
+fn history_may_be_more_than_an_outbox_holds() {
+    let daemon = Daemon::without_auth("[limits]\noutbox = \"1KiB\"\n");
+    let mut line = daemon.enter("/ws", "feng");
+    for number in 0..5 {
+        line.text(&format!("{number} {}", "x".repeat(3_000)));
+    }
+    line.send_frame(&Frame::ping("said"));
+    line.expect_frame(&Frame::pong("said").unmasked());
+    let mut yuan = Person::connect(&daemon, "/ws");
+    yuan.say(&json!({"type": "name", "name": "yuan", "history": 5}));
+    let hello = yuan.hear();
+    // The first one too, for which nobody was there who speaks JSON.
+    assert_eq!((&hello["last"], &hello["from"]), (&json!(5), &json!(1)), "{hello}");
+    for sequence in 1..=5 {
+        let message = yuan.hear();
+        assert_eq!(message["sequence"], sequence, "{message}");
+    }
+    assert_eq!(yuan.hear()["type"], "users");
+    yuan.expect_quiet();
+}
+
+#[test]
+fn a_refused_name_is_answered_with_its_id() {
+    let daemon = Daemon::without_auth("");
+    let mut yuan = Person::connect(&daemon, "/ws");
+    yuan.say(&json!({"type": "name", "name": "", "id": "n-1"}));
+    let error = yuan.hear();
+    assert_eq!((&error["code"], &error["id"]), (&json!("bad_name"), &json!("n-1")));
+    yuan.say(&json!({"type": "name", "name": "yuan"}));
+    assert_eq!(yuan.hear()["type"], "hello");
+    yuan.say(&json!({"type": "resume", "name": "yuan", "epoch": "9f", "last": 0, "id": "n-2"}));
+    let error = yuan.hear();
+    assert_eq!((&error["code"], &error["id"]), (&json!("already_named"), &json!("n-2")));
+}
+
+#[test]
+fn an_early_binary_message_is_refused_in_json() {
+    let daemon = Daemon::without_auth("[chat]\nbinary = \"relay\"\n");
+    let mut yuan = Person::connect(&daemon, "/ws");
+    yuan.client.send_frame(&Frame::new(opcode::BINARY, "too early"));
+    assert_eq!(yuan.hear()["code"], "not_named");
 }
 
 #[test]

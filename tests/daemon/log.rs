@@ -152,8 +152,8 @@ fn nobody_can_write_a_log_line_of_their_own() {
     drop(client);
     let line = daemon.await_ending(address);
     assert!(line.contains("bye\\nroot") && !line.contains(char::is_control), "{line:?}");
-    let mut client = daemon.enter("/ws", "\u{202e}yuan");
-    client.send_frame(&Frame::close(1000, ""));
+    let mut client = daemon.enter("/ws", "feng");
+    client.send_frame(&Frame::close(1000, "\u{202e}yuan"));
     client.expect_close(1000);
     let address = client.local_address();
     drop(client);

@@ -247,7 +247,8 @@ fn all_codes() -> Vec<Code> {
             Code::BadName => Code::NameInUse,
             Code::NameInUse => Code::NamePinned,
             Code::NamePinned => Code::NoSuchUser,
-            Code::NoSuchUser => return None,
+            Code::NoSuchUser => Code::Busy,
+            Code::Busy => return None,
         })
     };
     std::iter::successors(Some(Code::NotJson), next).collect()

@@ -131,6 +131,11 @@ pub fn parse(text: &str) -> Result<Request<'_>, Error> {
     })
 }
 
+/// The `id` of an object whose type has none, for the answer to it, if there is one that can be read.
+pub fn id_of(text: &str) -> Option<String> {
+    salvage::id(text)
+}
+
 /// Whether something is nested deeper than [`DEPTH_MAX`]. Brackets inside of texts do not count, but hardly any message has
 /// so many of them that it matters which they are.
 fn is_too_deep(text: &str) -> bool {

@@ -38,4 +38,6 @@ pub enum Code {
     NamePinned,
     /// Nobody in the room has the name.
     NoSuchUser,
+    /// Too much waits already for whoever it is for.
+    Busy,
 }
