@@ -26,7 +26,8 @@ pub(super) struct Page {
 impl Page {
     /// The page of this version.
     pub(super) fn new() -> Self {
-        let (style, script) = (tightened(&without_comments(STYLE)), without_comments(SCRIPT));
+        let style = tightened(&without_comments(STYLE), STYLE_BLANKS);
+        let script = tightened(&without_comments(SCRIPT), SCRIPT_BLANKS);
         // Nothing from elsewhere, no other script, no markup made of text, and connections only to where it came from.
         let policy = format!(
             "default-src 'none'; script-src '{}'; style-src '{}'; img-src data:; connect-src 'self'; base-uri 'none'; \
@@ -77,10 +78,15 @@ fn without_comments(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// A style sheet without the blanks that only people need. None of its few quoted texts has such a blank in it.
-fn tightened(style: &str) -> String {
-    let pairs = [("\n", " "), ("; ", ";"), (": ", ":"), (" { ", "{"), (" }", "}"), ("} ", "}"), (", ", ",")];
-    pairs.iter().fold(style.to_owned(), |style, (loose, tight)| style.replace(loose, tight))
+/// Blanks that only people need. No text in quotes has such a blank in it.
+const STYLE_BLANKS: &[(&str, &str)] =
+    &[("\n", " "), ("; ", ";"), (": ", ":"), (" { ", "{"), (" }", "}"), ("} ", "}"), (", ", ",")];
+const SCRIPT_BLANKS: &[(&str, &str)] =
+    &[(" = ", "="), (" => ", "=>"), (" === ", "==="), (" !== ", "!=="), (" && ", "&&"), (" || ", "||")];
+
+/// The text without these blanks.
+fn tightened(text: &str, blanks: &[(&str, &str)]) -> String {
+    blanks.iter().fold(text.to_owned(), |text, (loose, tight)| text.replace(loose, tight))
 }
 
 #[cfg(test)]
@@ -164,6 +170,15 @@ mod tests {
             without_comments("\n  a;\n\n  // why\n    b; // c\n/* A part. */\n/* mark */"),
             "a;\nb; // c\n/* mark */"
         );
-        assert_eq!(tightened("a, b { c: d; e: calc(1px + 2px) }"), "a,b{c:d;e:calc(1px + 2px)}");
+        assert_eq!(tightened("a, b { c: d; e: calc(1px + 2px) }", STYLE_BLANKS), "a,b{c:d;e:calc(1px + 2px)}");
+        assert_eq!(tightened("a = (b) => b === c && d + 1;", SCRIPT_BLANKS), "a=(b)=>b===c&&d + 1;");
+        // What the page says, a line each in two languages, is as it was.
+        let is_text = |line: &&str| line.split_once('|').is_some_and(|(key, _)| key.chars().all(char::is_alphabetic));
+        let script = without_comments(SCRIPT);
+        let texts: Vec<_> = script.lines().filter(is_text).collect();
+        assert!(texts.len() > 40, "{texts:?}");
+        for text in texts {
+            assert_eq!(tightened(text, SCRIPT_BLANKS), text);
+        }
     }
 }
