@@ -52,6 +52,7 @@ const words = Object.fromEntries([...`
   left|{} left|{} 離開了
   renamed|{} is now {}|{} 改名為 {}
   you|you|你
+  server|The server|伺服器
   private|private|私訊
   to|private, to {}|私訊給 {}
   more|and {} more|還有 {} 人
@@ -426,20 +427,22 @@ function face(who) {
   return made;
 }
 
+// What is from nobody is a word of the server itself.
 function line({ from, words, time, kind }) {
-  const item = element("li", "said" + (from === name ? " own" : "") + (kind ? " private" : ""));
+  const item = element("li", "said" + (from === name ? " own" : from ? "" : " server") + (kind ? " private" : ""));
+  const who = from || t("server");
   const body = element("div", "body"), head = element("p", "head"), row = element("div", "row");
   const when = element("time", "", clock.format(time)), said = element("p", "text", words), mark = element("span", "mark");
   when.dateTime = new Date(time).toISOString();
   said.dir = "auto";
-  item.style.setProperty("--hue", hue(from));
-  head.append(element("bdi", "", from === name ? t("you") : from));
+  item.style.setProperty("--hue", hue(who));
+  head.append(element("bdi", "", from === name ? t("you") : who));
   if (kind) head.append(element("i", "", kind));
   head.append(when);
   row.append(said, mark);
   body.append(head, row);
-  item.append(face(from), body);
-  return Object.assign(item, { group: from + "\n" + kind, time, mark });
+  item.append(face(who), body);
+  return Object.assign(item, { group: from ? from + "\n" + kind : item, time, mark });
 }
 
 // Adds a message behind all others. A new day gets a line, and what one person says in one go stands together.
@@ -478,7 +481,7 @@ function notice({ from, text }) {
   if (!document.hasFocus()) unread += 1;
   showTitle();
   // Read out at most once a second, and of a burst only the number.
-  hear.push(from + ": " + text.slice(0, 300));
+  hear.push((from || t("server")) + ": " + text.slice(0, 300));
   if (hear.length === 1) setTimeout(() => {
     $("heard").textContent = hear.length > 3 ? t("news", hear.length) : hear.join("\n");
     hear.length = 0;

@@ -1,7 +1,7 @@
 // Two people who chat, and all that a page does for them while everything is well.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { Daemon, token, until } from "./daemon.mjs";
+import { ADMIN, Daemon, token, until } from "./daemon.mjs";
 import { closeBrowser, Person, plain } from "./person.mjs";
 
 after(closeBrowser);
@@ -184,6 +184,34 @@ test("thousands of messages do not make it slow", async () => {
   assert.ok(!(await yuan.page.textContent("#heard")).includes("message 17 "), "a crowd is not read out");
   await yuan.leave();
   await alex.leave();
+});
+
+test("a word of the server is seen, heard, and nobody's", async () => {
+  const daemon = await Daemon.start(ADMIN);
+  const tell = (text) => daemon.admin("POST", "/v1/rooms/lobby/messages", text);
+  const [yuan, alex] = [await Person.open(address(daemon)), await Person.open(address(daemon))];
+  await yuan.join("yuan");
+  await alex.join("undefined");
+  await alex.say("hello");
+  await tell("maintenance\nat noon");
+  await yuan.sees("maintenance\nat noon");
+  await until("it is read out", async () => (await yuan.page.textContent("#heard")).includes("The server: maintenance\nat noon"));
+  await tell("or later");
+  await yuan.sees("or later");
+  await alex.say("fine");
+  const seen = async () => (await yuan.messages()).map(({ who, text }) => `${who}: ${text}`).join();
+  const all = "undefined: hello,The server: maintenance\nat noon,The server: or later,undefined: fine";
+  await until("all is there", async () => (await seen()) === all);
+  // Again to who comes back.
+  await yuan.page.reload();
+  await yuan.connected();
+  await until("all is there again", async () => (await seen()) === all);
+  const looks = await yuan.page.$$eval("#log .said", (items) => items.map((item) => [
+    item.classList.contains("server"), item.classList.contains("on"), item.querySelector(".face").checkVisibility(), item.querySelector("time").checkVisibility(),
+  ].map(Number).join("")));
+  assert.deepEqual(looks, ["0011", "1001", "1001", "0011"]);
+  await alex.leave();
+  await yuan.leave();
 });
 
 test("it works by keyboard alone", async () => {

@@ -2,6 +2,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { createHmac, randomInt } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
 import { createServer, connect } from "node:net";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
@@ -9,6 +10,9 @@ import { join } from "node:path";
 
 const BINARY = process.env.HOLLERD ?? "target/debug/hollerd";
 const SECRET = "a secret that is long enough to sign the tokens of the tests with";
+
+/** Configuration with which `daemon.admin` gets an answer. */
+export const ADMIN = `[admin]\nlisten = "unix:FOLDER/admin"`;
 
 /** Waits until `condition` gives something, and fails with `what` if it does not in time. */
 export async function until(what, condition, patience = 20_000) {
@@ -70,7 +74,7 @@ export class Daemon {
   async #setUp(config, open) {
     writeFileSync(join(this.#folder, "secret"), SECRET);
     const auth = open ? `mode = "none"` : `jwt_keys = ["${join(this.#folder, "secret")}"]`;
-    writeFileSync(join(this.#folder, "hollerd.toml"), `[auth]\n${auth}\n${config}\n`);
+    writeFileSync(join(this.#folder, "hollerd.toml"), `[auth]\n${auth}\n${config.replaceAll("FOLDER", this.#folder)}\n`);
     Daemon.#all.add(this);
     await this.begin();
     return this;
@@ -88,6 +92,15 @@ export class Daemon {
       if (child.exitCode !== null) throw new Error(`the daemon ended: ${this.log}`);
       return printed.includes(`listening on ${listen}`);
     });
+  }
+
+  /** What an administrator does. */
+  async admin(method, path, body = "") {
+    const headers = { "Content-Type": "text/plain" };
+    const asked = request({ socketPath: join(this.#folder, "admin"), method, path: encodeURI(path), headers }).end(body);
+    const [answer] = await once(asked, "response");
+    answer.resume();
+    if (answer.statusCode >= 300) throw new Error(`${method} ${path} is answered with ${answer.statusCode}`);
   }
 
   /** Ends it by its own process id and waits until it is gone. */

@@ -4,7 +4,7 @@ import { after, test } from "node:test";
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Daemon, until } from "./daemon.mjs";
+import { ADMIN, Daemon, until } from "./daemon.mjs";
 import { closeBrowser, LOST, Person, plain } from "./person.mjs";
 
 after(closeBrowser);
@@ -32,7 +32,7 @@ async function look(person, name) {
 
 for (const [form, options] of Object.entries(FORMS)) {
   test(form, async () => {
-    const daemon = await Daemon.start("", true);
+    const daemon = await Daemon.start(ADMIN, true);
     const address = `http://127.0.0.1:${daemon.port}/?room=dev&rooms=lobby,dev`;
     const alex = await Person.open(address, { allow: [LOST] });
     await alex.join("alex");
@@ -50,6 +50,7 @@ for (const [form, options] of Object.entries(FORMS)) {
     await mei.say("صباح الخير");
     await alex.say("/msg yuan shall we ship it after lunch?");
     await yuan.sees("shall we ship it after lunch?");
+    await daemon.admin("POST", "/v1/rooms/dev/messages", "Maintenance at noon: ten minutes without chat.");
     await yuan.say("/msg alex yes\nlet us");
     await until("all is confirmed", async () => (await yuan.waiting()).length === 0);
     await yuan.page.waitForFunction(() => document.getElementById("names").childElementCount === 3);
