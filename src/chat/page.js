@@ -335,11 +335,11 @@ const on = {
 // Returns what is wrong with the line, if anything is.
 function submit(line) {
   const [, command, rest] = /^\/(\w*)\s*(.*)$/s.exec(line) || [];
-  const [, quoted, plain, said] = /^(?:"(.+?)"|(\S+))\s+(.+)$/s.exec(rest) || [];
+  const [, quoted, plain, said] = /^(?:"((?:[^"\\]|\\["\\])+)"|([^"\s]\S*))\s+(.+)$/s.exec(rest) || [];
   if (line.length > TEXT_MAX) return t("too_long", line.length, TEXT_MAX);
   if (command === undefined) post(line);
   else if (line[1] === "/") post(line.slice(1));
-  else if (command === "msg" && said) post(said, quoted || plain);
+  else if (command === "msg" && said) post(said, plain || quoted.replace(/\\(.)/g, "$1"));
   else if (command === "name" && rest) send({ type: "rename", name: rest, id: newId() });
   else if (command === "who") showCrowd(true);
   else if (command === "help") note(t("commands"));
@@ -522,7 +522,7 @@ function person(who) {
   entry.onclick = () => {
     if (who === name) return;
     showCrowd(false);
-    text.value = `/msg ${/\s/.test(who) ? `"${who}"` : who} ${text.value}`;
+    text.value = `/msg ${/[\s"\\]/.test(who) ? `"${who.replace(/["\\]/g, "\\$&")}"` : who} ${text.value}`;
     text.focus();
   };
   item.append(entry);

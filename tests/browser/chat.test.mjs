@@ -83,6 +83,32 @@ test("names change", async () => {
   await alex.leave();
 });
 
+test("a private message reaches whom it is for, whatever the name", async () => {
+  const daemon = await Daemon.start();
+  const yuan = await Person.open(address(daemon));
+  await yuan.join("yuan");
+  const names = ["bob", '"bob"', 'bob "the \\ one"', "bob\\"];
+  const people = [];
+  for (const name of names) {
+    const person = await Person.open(address(daemon));
+    await person.join(name);
+    people.push(person);
+  }
+  for (const name of names) {
+    await until("the name is listed", async () => (await yuan.names()).includes(name));
+    await yuan.page.locator("#names button").filter({ has: yuan.page.getByText(name, { exact: true }) }).click();
+    await yuan.page.keyboard.type(`for ${name}`);
+    await yuan.page.keyboard.press("Enter");
+  }
+  await until("all are sent", async () => (await yuan.texts()).length === names.length && (await yuan.waiting()).length === 0);
+  for (const [index, name] of names.entries()) {
+    await people[index].sees(`for ${name}`);
+    assert.deepEqual(await people[index].texts(), [`for ${name}`]);
+    await people[index].leave();
+  }
+  await yuan.leave();
+});
+
 test("a reload loses nothing, and nobody is asked again", async () => {
   const daemon = await Daemon.start();
   const [yuan, alex] = [await Person.open(address(daemon)), await Person.open(address(daemon))];
