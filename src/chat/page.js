@@ -96,6 +96,8 @@ let socket = null, joined = 0, heard = 0, asked = 0, attempt = 0, timer = 0, pat
 let unread = 0, below = 0, stuck = true, total = 0, allowance = 0, refilled = 0;
 // By id, in the order of saying: what is not acknowledged.
 const pending = new Map();
+// By id: the new names that we asked for.
+const renames = new Map();
 // Numbers of our own messages that came back.
 const twins = new Set();
 const people = new Set();
@@ -176,6 +178,7 @@ function closed(code, why) {
     // It was the first that is not acknowledged. Said again, it would end the next connection too.
     const [item] = pending.values();
     if (code === 1009 && item) fail(item, t("unsent", why));
+    renames.clear();
     stop(t("closed", why || code));
   }
 }
@@ -269,6 +272,7 @@ const on = {
     send({ type: "who" });
     save();
     allowance = 20;
+    renames.forEach(rename);
     pump();
   },
   message(o) {
@@ -286,7 +290,10 @@ const on = {
     notice(o);
   },
   ack(o) {
-    const item = pending.get(o.id);
+    const item = pending.get(o.id), wish = renames.get(o.id);
+    // A large room is not told of it.
+    if (wish) on.renamed({ from: name, to: wish });
+    if (renames.delete(o.id)) pump();
     if (!item) return closeDoor();
     pending.delete(o.id);
     item.line.remove();
@@ -296,6 +303,7 @@ const on = {
   },
   error(o) {
     const item = pending.get(o.id);
+    if (renames.delete(o.id)) pump();
     if (item) fail(item, t("unsent", o.text));
     else if (!/name/.test(o.code)) note(o.text, "gap");
     else openDoor(o.code === "name_in_use" ? t("in_use") : t("bad_name", o.text), false, joined);
@@ -313,14 +321,15 @@ const on = {
     note(t("left", o.name), "presence");
   },
   renamed(o) {
+    people.delete(o.from);
+    people.add(o.to);
+    showPeople(total);
+    if (o.to === name) return;
     if (o.from === name) {
       name = o.to;
       closeDoor();
       save();
     }
-    people.delete(o.from);
-    people.add(o.to);
-    showPeople(total);
     note(t("renamed", o.from, o.to), "presence");
   },
   users(o) {
@@ -340,7 +349,7 @@ function submit(line) {
   if (command === undefined) post(line);
   else if (line[1] === "/") post(line.slice(1));
   else if (command === "msg" && said) post(said, plain || quoted.replace(/\\(.)/g, "$1"));
-  else if (command === "name" && rest) send({ type: "rename", name: rest, id: newId() });
+  else if (command === "name" && rest) rename(rest);
   else if (command === "who") showCrowd(true);
   else if (command === "help") note(t("commands"));
   else return t("commands");
@@ -351,6 +360,11 @@ function post(said, to) {
   wait({ id: newId(), words: said, to });
   save();
   pump();
+}
+
+function rename(wish, id = newId()) {
+  renames.set(id, wish);
+  if (joined) send({ type: "rename", name: wish, id });
 }
 
 // What we say is shown at once, below all that is confirmed.
@@ -364,13 +378,14 @@ function wait(item) {
   $("empty").hidden = true;
 }
 
-// Says what waits, no faster than servers usually allow.
+// Says what waits, no faster than servers usually allow, and not while we may have one name or another: only under the
+// same name is it known for the same when it is repeated.
 function pump() {
   const now = Date.now();
   allowance = Math.min(20, allowance + (now - refilled) / 100);
   refilled = now;
   for (const item of pending.values()) {
-    if (item.sent || !joined) continue;
+    if (item.sent || !joined || renames.size) continue;
     if (allowance < 1) return setTimeout(pump, 200);
     allowance -= 1;
     item.sent = true;
@@ -583,7 +598,8 @@ $("form").onsubmit = (event) => {
   event.preventDefault();
   const wish = $("name").value.trim(), keyed = !$("keyed").hidden;
   if (!wish) return $("name").focus();
-  if (joined) return send({ type: "rename", name: wish, id: newId() });
+  if (joined) return rename(wish);
+  renames.clear();
   if (keyed) takeToken($("token").value);
   $("token").value = $("why").textContent = "";
   // Said again under another name it would be another message.

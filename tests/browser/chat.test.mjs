@@ -83,6 +83,38 @@ test("names change", async () => {
   await alex.leave();
 });
 
+test("a new name holds where nobody is told of it", async () => {
+  const daemon = await Daemon.start("[chat]\nannounce_users = 0");
+  const [yuan, alex] = [await Person.open(address(daemon)), await Person.open(address(daemon))];
+  await yuan.join("yuan");
+  await alex.join("alex");
+  const called = async (name) => {
+    await until(`the page knows ${name}`, async () => (await yuan.names()).includes(name));
+    assert.ok(!(await yuan.names()).includes("yuan"));
+    await yuan.say(`I am ${name}`);
+    await alex.sees(`I am ${name}`);
+    assert.deepEqual([(await alex.messages()).at(-1).who, (await yuan.messages()).at(-1).own], [name, true]);
+  };
+  await yuan.say("/name Yüan");
+  await called("Yüan");
+  await yuan.page.click("#rename");
+  await yuan.page.fill("#name", "元");
+  await yuan.page.press("#name", "Enter");
+  await yuan.page.waitForSelector("#chat", { state: "visible" });
+  await called("元");
+  // Two in one go, of which the second is refused.
+  await yuan.page.evaluate(() => { submit("/name one"); submit("/name alex"); });
+  await yuan.reads(/has this name already/);
+  await yuan.page.keyboard.press("Escape");
+  await called("one");
+  await yuan.page.reload();
+  await yuan.connected();
+  await called("one");
+  await until("what was said is our own", async () => (await yuan.messages()).slice(-2).every(({ own }) => own));
+  await yuan.leave();
+  await alex.leave();
+});
+
 test("a private message reaches whom it is for, whatever the name", async () => {
   const daemon = await Daemon.start();
   const yuan = await Person.open(address(daemon));

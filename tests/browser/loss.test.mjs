@@ -149,6 +149,29 @@ test("only connections break, at any point", async () => {
   await alex.leave();
 });
 
+test("what is said behind a change of name that nobody confirms is heard once", async () => {
+  const daemon = await Daemon.start();
+  const relay = await Relay.start(daemon);
+  const [yuan, alex] = [await open(relay.port), await open(daemon.port)];
+  await yuan.join("yuan");
+  await alex.join("alex");
+  relay.mute();
+  await yuan.say("/name Yüan");
+  await yuan.say("once");
+  await until("the name has changed", async () => (await alex.names()).includes("Yüan"));
+  await pause(500);
+  relay.cut();
+  await connectNow(yuan);
+  await yuan.connected();
+  await until("all is confirmed", async () => (await yuan.waiting()).length === 0);
+  await yuan.say("the end");
+  await alex.sees("the end");
+  assert.deepEqual((await alex.messages()).map(({ who, text }) => `${who}: ${text}`), ["Yüan: once", "Yüan: the end"]);
+  relay.close();
+  await yuan.leave();
+  await alex.leave();
+});
+
 test("a reload with unconfirmed messages says them once", async () => {
   const daemon = await Daemon.start();
   const relay = await Relay.start(daemon);
