@@ -28,6 +28,12 @@ pub trait Stream: Read + Write {
         false
     }
 
+    /// What the last read has cost, in bytes of what may be read from everybody in one turn, where that is more than the bytes
+    /// it returned: a handshake returns none and takes the time of very many. A plain socket costs what it returns.
+    fn read_cost(&self) -> usize {
+        0
+    }
+
     /// True when the stream has something to send that comes from itself, such as its part of a handshake, and has not
     /// found the socket full. It is sent by `flush`, which fails with `WouldBlock` as long as something is left.
     fn holds_output(&self) -> bool {

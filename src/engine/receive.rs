@@ -27,15 +27,19 @@ impl<S: Stream, A: Application> Engine<S, A> {
         let mut buffer = std::mem::take(&mut self.buffer);
         let mut budget = TURN_BYTES_MAX;
         for _ in 0..self.hub.runnable.len() {
+            if budget == 0 {
+                // The others stay where they are, so that they are the first in the next turn.
+                break;
+            }
             let Some(peer) = self.hub.runnable.pop_front() else { break };
             let Some(connection) = self.hub.get_mut(peer) else { continue };
             connection.queued.receive = false;
-            if budget == 0 || self.is_held_back(peer) {
+            if self.is_held_back(peer) {
                 self.hub.queue_receive(peer);
                 continue;
             }
-            let read = self.receive_from(peer, &mut buffer);
-            budget = budget.saturating_sub(read);
+            let cost = self.receive_from(peer, &mut buffer);
+            budget = budget.saturating_sub(cost);
             self.settle();
         }
         self.buffer = buffer;
@@ -56,7 +60,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
         held_back
     }
 
-    /// Reads once, at most a buffer full, and returns how much that was.
+    /// Reads once, at most a buffer full, and returns what that has cost of the turn's budget.
     fn receive_from(&mut self, peer: Peer, buffer: &mut [u8]) -> usize {
         let Some(connection) = self.hub.get(peer) else { return 0 };
         if connection.is_open() && connection.outbox.as_ref().is_some_and(|outbox| outbox.bytes() > 0) {
@@ -84,6 +88,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
         }
         let Some(stream) = self.streams.get(peer.index as usize).and_then(Option::as_ref) else { return 0 };
         let (holds_input, holds_output) = (stream.holds_input(), stream.holds_output());
+        let cost = stream.read_cost().max(*read.as_ref().unwrap_or(&0));
         if holds_output {
             self.flush_for_stream(peer);
         }
@@ -92,7 +97,6 @@ impl<S: Stream, A: Application> Engine<S, A> {
             Ok(read) => {
                 self.note_read(peer, read, read == buffer.len() || holds_input);
                 self.dispatch(peer, buffer.get_mut(..read).unwrap_or(&mut []));
-                return read;
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock && holds_input => self.hub.queue_receive(peer),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -103,7 +107,7 @@ impl<S: Stream, A: Application> Engine<S, A> {
             Err(error) if error.kind() == ErrorKind::Interrupted => self.hub.queue_receive(peer),
             Err(error) => self.hub.end(peer, ending_of(&error)),
         }
-        0
+        cost
     }
 
     /// The stream has something to send on its own account, and no edge will come for that.

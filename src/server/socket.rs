@@ -224,6 +224,10 @@ impl Stream for Socket {
         self.tls().is_some_and(|stream| stream.holds_input())
     }
 
+    fn read_cost(&self) -> usize {
+        self.tls().map_or(0, |stream| stream.read_cost())
+    }
+
     fn holds_output(&self) -> bool {
         self.tls().is_some_and(|stream| stream.holds_output())
     }

@@ -14,6 +14,11 @@ use rustls::{InvalidMessage, ServerConfig};
 pub(super) const RECORD_MAX: usize = 16 * 1024;
 /// Header, nonce, content type and tag of a record, generously.
 const OVERHEAD: usize = 64;
+/// What a byte costs that is not plaintext. A record has at least 22 of them, whatever is in it, and takes about as long as
+/// 200 bytes do.
+const FRAMING_COST: usize = 10;
+/// What a step of the handshake costs: it may be a signature. The engine's budget for everybody is 32 times this.
+pub(super) const HANDSHAKE_COST: usize = 128 * 1024;
 
 /// See the module's documentation.
 pub(super) struct Session {
@@ -24,6 +29,10 @@ pub(super) struct Session {
     pub(super) store: Vec<u8>,
     /// Encrypted and not sent.
     pub(super) outgoing: Vec<u8>,
+    /// See [`Stream::read_cost`]; whoever reads sets it back.
+    ///
+    /// [`Stream::read_cost`]: crate::connection::stream::Stream::read_cost
+    pub(super) cost: usize,
     /// The handshake is done.
     pub(super) established: bool,
     /// The peer has said that it says nothing more.
@@ -65,6 +74,7 @@ impl Session {
             incoming: Vec::new(),
             store: Vec::new(),
             outgoing: Vec::new(),
+            cost: 0,
             established: false,
             ended: false,
             failure: None,
@@ -121,7 +131,11 @@ impl Session {
         if let Some(failure) = &self.failure {
             return Err(io::Error::new(ErrorKind::InvalidData, failure.to_string()));
         }
+        let stored = self.store.len();
         let UnbufferedStatus { mut discard, state } = self.connection.process_tls_records(&mut self.incoming);
+        if !self.established && !matches!(state, Ok(ConnectionState::BlockedHandshake)) {
+            self.cost = self.cost.max(HANDSHAKE_COST);
+        }
         let step = match state {
             Ok(ConnectionState::ReadTraffic(mut traffic)) => {
                 while let Some(Ok(record)) = traffic.next_record() {
@@ -160,18 +174,21 @@ impl Session {
             Ok(_) => Err("a state that was not asked for".to_owned()),
             Err(error) => Err(words(&error)),
         };
+        self.cost += FRAMING_COST * discard.saturating_sub(self.store.len() - stored);
         self.discard(discard);
-        step.map_err(|what| {
-            // rustls has an alert to give, if the mistake is not one that the peer told us of.
-            if let Ok(ConnectionState::EncodeTlsData(mut alert)) =
-                self.connection.process_tls_records(&mut self.incoming).state
-            {
-                let encode = |room: &mut [u8]| alert.encode(room).map_err(|error| needed_to_encode(&error));
-                let _ = append(&mut self.outgoing, OVERHEAD, encode);
-            }
-            let phase = if self.established { "TLS failed" } else { "TLS handshake failed" };
-            self.fail(&format!("{phase}: {what}"))
-        })
+        step.map_err(|what| self.accuse(&what))
+    }
+
+    /// rustls has found something wrong, and has an alert to give, if the mistake is not one that the peer told us of.
+    fn accuse(&mut self, what: &str) -> io::Error {
+        if let Ok(ConnectionState::EncodeTlsData(mut alert)) =
+            self.connection.process_tls_records(&mut self.incoming).state
+        {
+            let encode = |room: &mut [u8]| alert.encode(room).map_err(|error| needed_to_encode(&error));
+            let _ = append(&mut self.outgoing, OVERHEAD, encode);
+        }
+        let phase = if self.established { "TLS failed" } else { "TLS handshake failed" };
+        self.fail(&format!("{phase}: {what}"))
     }
 
     fn discard(&mut self, count: usize) {

@@ -19,6 +19,8 @@ use crate::wire::response::Refusal;
 const READ_SIZE: usize = RECORD_MAX + 2048;
 /// So often in one read. Records without plaintext cannot keep the loop busy.
 const READS_MAX: usize = 8;
+/// And no more once a read has cost so much: much more than what fills a buffer, if it came in large records.
+const COST_MAX: usize = 160 * 1024;
 /// Received bytes that may wait for the rest of their record or handshake message: a whole record of whatever kind.
 const INCOMING_MAX: usize = RECORD_MAX + 2048 + 5;
 /// Plaintext that may wait for the end of the handshake.
@@ -72,16 +74,21 @@ impl<T: Stream> TlsStream<T> {
         for _ in 0..READS_MAX {
             filled = self.decrypt(out, filled)?;
             if filled == out.len() || self.has_ended() {
-                self.flags.pending = true;
-                return Ok(filled);
+                break;
             }
             // Without plaintext there is no short read that could tell the caller that all was read.
             if drained && filled > 0 {
                 return Ok(filled);
             }
+            if self.session.cost >= COST_MAX {
+                break;
+            }
             match self.fill() {
                 Ok(0) => self.flags.ended = true,
-                Ok(read) => drained = read < READ_SIZE,
+                Ok(read) => {
+                    self.session.cost += read;
+                    drained = read < READ_SIZE;
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(filled),
                 // Nothing is lost: the error comes again when there is nothing before it.
                 Err(_) if filled > 0 => break,
@@ -214,6 +221,7 @@ impl<T: Stream> TlsStream<T> {
 
 impl<T: Stream> Read for TlsStream<T> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.session.cost = 0;
         if self.session.has_failed() && self.session.store.is_empty() {
             self.session.decrypt()?;
         }
@@ -290,6 +298,10 @@ impl<T: Stream> Stream for TlsStream<T> {
         self.flags.pending
     }
 
+    fn read_cost(&self) -> usize {
+        self.session.cost
+    }
+
     fn holds_output(&self) -> bool {
         !self.session.outgoing.is_empty() && !self.flags.blocked
     }
@@ -317,6 +329,7 @@ mod tests {
     use super::*;
     use crate::config::Tls;
     use crate::server::TlsConfig;
+    use crate::server::tls_session::HANDSHAKE_COST;
 
     /// A socket with room for a few bytes, which is full, short, or empty as it likes.
     #[derive(Debug, Default)]
@@ -483,6 +496,55 @@ mod tests {
         assert!(server.holds_input(), "nobody would ask again");
         assert_eq!(server.read(&mut buffer).unwrap(), 0);
         assert!(!server.holds_input());
+    }
+
+    /// Asks the server to read, and returns what that cost and how many bytes it gave.
+    fn cost_of_read(server: &mut TlsStream<End>) -> (usize, usize) {
+        let read = server.read(&mut [0; 64 * 1024]).unwrap_or(0);
+        (server.read_cost(), read)
+    }
+
+    #[test]
+    fn a_read_costs_what_it_takes_and_not_what_it_returns() {
+        let (mut server, end, mut client) = pair(&rustls::version::TLS13);
+        end.0.borrow_mut().room = usize::MAX;
+        assert_eq!(cost_of_read(&mut server), (0, 0), "nothing has come");
+        exchange(&mut client, &end, usize::MAX).unwrap();
+        let (cost, read) = cost_of_read(&mut server);
+        assert!(cost >= HANDSHAKE_COST && read == 0, "a signature for {cost}");
+        assert_eq!(cost_of_read(&mut server), (0, 0), "the same is charged once");
+        shake_hands(&mut server, &end, &mut client);
+
+        client.writer().write_all(&[1; 3 * RECORD_MAX]).unwrap();
+        exchange(&mut client, &end, usize::MAX).unwrap();
+        let (cost, read) = cost_of_read(&mut server);
+        assert!(read == 3 * RECORD_MAX && cost < read + read / 20, "{cost} for {read} in large records");
+
+        for _ in 0..6000 {
+            client.writer().write_all(&[1]).unwrap();
+            exchange(&mut client, &end, usize::MAX).unwrap();
+        }
+        let (mut all, mut reads) = (0, 0);
+        while all < 6000 {
+            let (cost, read) = cost_of_read(&mut server);
+            assert!(cost >= 200 * read && cost < 400 * 1024, "{cost} for {read} records");
+            assert!(server.holds_input() || all + read == 6000, "something waits and nobody knows");
+            (all, reads) = (all + read, reads + 1);
+        }
+        assert!(reads > 5, "{reads} reads for 6,000 records");
+    }
+
+    /// Records that carry nothing are paid for as well.
+    #[test]
+    fn what_brings_nothing_costs_too() {
+        let (mut server, end, mut client) = pair(&rustls::version::TLS13);
+        shake_hands(&mut server, &end, &mut client);
+        for _ in 0..20 {
+            client.refresh_traffic_keys().unwrap();
+        }
+        exchange(&mut client, &end, usize::MAX).unwrap();
+        let (cost, read) = cost_of_read(&mut server);
+        assert!(read == 0 && cost > 20 * 200, "{cost}");
     }
 
     #[test]

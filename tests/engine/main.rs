@@ -450,3 +450,40 @@ fn an_administrator_cannot_fill_a_room_beyond_its_limit() {
     w.settle();
     assert_eq!(out(&wire).len(), 7 * (said + 1));
 }
+
+#[test]
+fn what_reads_cost_beyond_their_bytes_ends_a_turn_and_everybody_is_served_in_the_end() {
+    let mut w = World::new(App::default(), |_| {});
+    let peers: Vec<_> = (0..40).map(|_| w.accept()).collect();
+    for (p, wire) in &peers {
+        wire.0.borrow_mut().cost = 1 << 20;
+        // Nothing comes of half of them, as with a handshake.
+        let request = if p.index % 2 == 0 { upgrade("/ws/a", "") } else { Vec::new() };
+        w.send(*p, wire, &request);
+    }
+    let reads = || peers.iter().map(|(_, wire)| wire.0.borrow().reads).collect::<Vec<_>>();
+    for turn in 1..=10 {
+        assert!(turn == 1 || w.engine.is_busy(), "somebody was forgotten");
+        w.turn();
+        assert_eq!(reads().iter().sum::<usize>(), 4 * turn, "in turn {turn}: {:?}", reads());
+    }
+    assert!(!w.engine.is_busy(), "somebody is asked for ever");
+    assert_eq!(reads(), [1; 40]);
+    assert_eq!(peers.iter().filter(|(_, wire)| out(wire).starts_with(b"HTTP/1.1 101")).count(), 20);
+}
+
+#[test]
+fn who_has_much_to_say_is_not_the_first_in_every_turn() {
+    let mut w = World::new(App::default(), |_| {});
+    let peers: Vec<_> = (0..12).map(|_| w.open("/ws/a")).collect();
+    for (p, wire) in &peers {
+        wire.0.borrow_mut().reads = 0;
+        wire.0.borrow_mut().cost = 1 << 20;
+        let burst: Vec<u8> = (0..200).flat_map(|_| frame(0x82, &[7; 1900])).collect();
+        w.send(*p, wire, &burst);
+    }
+    for _ in 0..3 {
+        w.turn();
+    }
+    assert!(peers.iter().all(|(_, wire)| wire.0.borrow().reads == 1), "some are heard and others are not");
+}

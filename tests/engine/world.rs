@@ -28,6 +28,9 @@ pub(crate) struct Pipe {
     pub(crate) out: Vec<u8>,
     /// How many bytes the engine can still write before it would block.
     pub(crate) room: usize,
+    /// What each read costs, and how many there were.
+    pub(crate) cost: usize,
+    pub(crate) reads: usize,
     shut: bool,
 }
 #[derive(Clone)]
@@ -35,6 +38,7 @@ pub(crate) struct Wire(pub(crate) Rc<RefCell<Pipe>>);
 impl Read for Wire {
     fn read(&mut self, b: &mut [u8]) -> io::Result<usize> {
         let mut p = self.0.borrow_mut();
+        p.reads += 1;
         if p.inn.is_empty() {
             return if p.eof { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
         }
@@ -69,6 +73,9 @@ impl Stream for Wire {
     fn shutdown_write(&mut self) -> io::Result<()> {
         self.0.borrow_mut().shut = true;
         Ok(())
+    }
+    fn read_cost(&self) -> usize {
+        self.0.borrow().cost
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Layer {
     held: VecDeque<u8>,
     store: VecDeque<u8>,
     pending: bool,
+    /// What the last read cost.
+    cost: usize,
     blocked: bool,
     ending: bool,
     /// The client's end comes inside, and no event tells of it.
@@ -61,6 +63,10 @@ impl Layer {
         self.pending
     }
 
+    pub(crate) fn read_cost(&self) -> usize {
+        self.cost
+    }
+
     pub(crate) fn holds_output(&self) -> bool {
         (self.answer || !self.held.is_empty()) && !self.blocked
     }
@@ -89,6 +95,8 @@ impl Layer {
 impl Socket {
     pub(crate) fn read_layer(&mut self, layer: &mut Layer, buffer: &mut [u8]) -> io::Result<usize> {
         layer.pending = false;
+        // Often more than there is for everybody, whatever the read will bring.
+        layer.cost = if self.random.u8(..4) == 0 { self.random.usize(..8 << 20) } else { 0 };
         let mut filled = 0;
         layer.take(buffer, &mut filled);
         let size = if self.random.bool() { self.random.usize(1..300) } else { 18_000 };

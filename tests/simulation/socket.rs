@@ -421,6 +421,10 @@ impl Stream for Line {
         self.0.borrow().layer.as_ref().is_some_and(Layer::holds_input)
     }
 
+    fn read_cost(&self) -> usize {
+        self.0.borrow().layer.as_ref().map_or(0, Layer::read_cost)
+    }
+
     fn holds_output(&self) -> bool {
         self.0.borrow().layer.as_ref().is_some_and(Layer::holds_output)
     }
