@@ -11,6 +11,7 @@ use slab::Slab;
 use super::inherited::Inherited;
 use super::journal::Warnings;
 use super::listener::{Accepted, Listener, SocketOptions, USER_TIMEOUT_MAX, USER_TIMEOUT_MIN, refuse};
+use super::socket_file::is_closed_to_others;
 use super::visitor::{Stage, Visitor, Whole};
 use super::{ServerEngine, StartError, process};
 use crate::admin::{Process, Route, Rules, judge, perform};
@@ -33,6 +34,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(super) struct Admin {
     listener: Listener,
+    /// Somebody else has decided who can reach it.
+    inherited: bool,
     keys: Option<AccessKeys>,
     connections_max: usize,
     timeout: Duration,
@@ -57,13 +60,12 @@ impl Admin {
     ) -> Result<Option<Self>, StartError> {
         let address = inherited.as_ref().map(|inherited| &inherited.address).or(settings.listen.as_ref()).cloned();
         let Some(address) = address else { return Ok(None) };
-        if let Some(inet) = address.inet() {
-            if !inet.ip().is_loopback() {
-                return Err(StartError::AdminInTheOpen(address));
-            }
-            if keys.is_none() {
-                return Err(StartError::AdminWithoutKeys);
-            }
+        if address.inet().is_some_and(|inet| !inet.ip().is_loopback()) {
+            return Err(StartError::AdminInTheOpen(address));
+        }
+        let from_elsewhere = inherited.is_some();
+        if keys.is_none() && is_for_everybody(&address, from_elsewhere) {
+            return Err(StartError::AdminWithoutKeys);
         }
         let options = SocketOptions {
             send_buffer: 0,
@@ -81,6 +83,7 @@ impl Admin {
         });
         Ok(Some(Self {
             listener: opened.map_err(|error| StartError::Listen(address, error))?,
+            inherited: from_elsewhere,
             keys,
             connections_max: settings.connections as usize,
             timeout: settings.timeout,
@@ -93,11 +96,12 @@ impl Admin {
         }))
     }
 
-    /// Puts in force what was read anew. A port never goes without keys, whatever is to become of it at the next start.
+    /// Puts in force what was read anew. What every program can reach never goes without keys, whatever is to become of it
+    /// at the next start.
     pub(super) fn reconfigure(&mut self, settings: &Settings, keys: Option<AccessKeys>) {
         self.connections_max = settings.connections as usize;
         self.timeout = settings.timeout;
-        if keys.is_some() || self.listener.address.inet().is_none() {
+        if keys.is_some() || !is_for_everybody(&self.listener.address, self.inherited) {
             self.keys = keys;
         }
     }
@@ -268,5 +272,14 @@ impl Admin {
         warnings.strike("admin.connections is reached, administrators are answered with 503", self.refused, now);
         let keyless = self.answers.get(&401).copied().unwrap_or(0);
         warnings.strike("a request to the admin listener had no good key", keyless, now);
+    }
+}
+
+/// True if every program on this machine can reach the listener. The file of an inherited Unix socket has the mode that
+/// somebody else has chosen, and a service manager makes it 0666 unless it is told otherwise.
+fn is_for_everybody(address: &ListenAddress, inherited: bool) -> bool {
+    match address {
+        ListenAddress::Tcp(_) | ListenAddress::Tls(_) => true,
+        ListenAddress::Unix(path) => inherited && !is_closed_to_others(path),
     }
 }

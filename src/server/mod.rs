@@ -93,7 +93,7 @@ pub enum StartError {
     Inherited(WrongDescriptor),
     /// No address to listen on was given.
     NoListener,
-    /// The admin listener is a TCP port, and there are no keys.
+    /// Every program on this machine can reach the admin listener, and there are no keys.
     AdminWithoutKeys,
     /// The inherited admin listener can be reached from other machines.
     AdminInTheOpen(ListenAddress),
@@ -345,7 +345,11 @@ impl fmt::Display for StartError {
             Self::NoCertificate => write!(f, "a tls:// listener needs [tls] certificate and key"),
             Self::NoListener => write!(f, "there is no address to listen on: set listen = [\"127.0.0.1:8080\"]"),
             Self::AdminInTheOpen(address) => write!(f, "{}", config::Rule::AdminListen(address.clone())),
-            Self::AdminWithoutKeys => write!(f, "{}", config::Rule::AdminKeys),
+            Self::AdminWithoutKeys => write!(
+                f,
+                "every program on this machine can reach the admin listener, so it needs [admin] keys_file (\"hollerd token \
+                 key\" makes its first line); an inherited Unix socket may have SocketMode=0600 instead"
+            ),
             Self::TooFewFiles { wanted, files, reserve } => write!(
                 f,
                 "limits.connections = {wanted} cannot be met: the open-file limit is {files}, of which {reserve} are kept back; \

@@ -43,6 +43,12 @@ impl Drop for SocketFile {
     }
 }
 
+/// True if nobody but its owner and its group can connect to the socket with this file. One without a file (its path is not
+/// absolute) can be reached by everybody.
+pub(super) fn is_closed_to_others(path: &Path) -> bool {
+    path.is_absolute() && fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o007 == 0)
+}
+
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
     let file = fs::symlink_metadata(path)?;
     Ok((file.dev(), file.ino()))

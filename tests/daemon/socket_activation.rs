@@ -1,9 +1,13 @@
 //! Sockets that somebody else has opened. The parent is a shell: it gets the listening sockets of the test as its standard
 //! input and output, moves them to where `sd_listen_fds(3)` wants them, and becomes the daemon.
 
+use std::fs;
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixListener;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{SocketAddr as UnixAddr, UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -12,15 +16,23 @@ use rustix::process::Signal;
 use rustls::version::TLS13;
 
 use crate::support::tls::{self, Authority};
-use crate::support::{Client, PATIENCE, Process, free_address};
+use crate::support::{Client, PATIENCE, Process, TempFile, free_address};
 
 const BECOME: &str = "exec 3<&0 4<&1 </dev/null >&2; LISTEN_PID=${PID:-$$} exec \"$0\" \"$@\"";
 
 /// A daemon that inherits these sockets, and says everything on its standard error.
 fn start(sockets: Vec<OwnedFd>, names: &str, env: &[(&str, &str)]) -> Process {
+    start_with(sockets, names, env, &[])
+}
+
+fn start_with(sockets: Vec<OwnedFd>, names: &str, env: &[(&str, &str)], args: &[&str]) -> Process {
     let mut command = Command::new("sh");
     command.args(["-c", BECOME, env!("CARGO_BIN_EXE_hollerd"), "--auth", "none", "--listen", "127.0.0.9:1"]);
-    command.env("LISTEN_FDS", sockets.len().to_string()).env("LISTEN_FDNAMES", names).envs(env.iter().copied());
+    command
+        .args(args)
+        .env("LISTEN_FDS", sockets.len().to_string())
+        .env("LISTEN_FDNAMES", names)
+        .envs(env.iter().copied());
     let mut sockets = sockets.into_iter().map(Stdio::from);
     let (first, second) = (sockets.next(), sockets.next());
     Process::spawn_with_streams(&mut command, first.unwrap_or_else(Stdio::null), second)
@@ -76,7 +88,7 @@ fn a_unix_socket_and_its_file_stay_when_the_daemon_goes() {
     drop(yuan);
     assert_eq!(daemon.wait(PATIENCE).code(), Some(0));
     assert!(path.exists(), "the file is not ours to remove");
-    std::fs::remove_file(path).expect("a file to remove");
+    fs::remove_file(path).expect("a file to remove");
 }
 
 /// The parent keeps the socket: whoever comes between two processes waits in the kernel's queue.
@@ -128,7 +140,7 @@ fn what_is_no_listening_stream_socket_is_named() {
     let datagrams: OwnedFd = UdpSocket::bind("127.0.0.1:0").expect("a free port").into();
     let (socket, address) = listener("127.0.0.1:0");
     let connected: OwnedFd = std::net::TcpStream::connect(address).expect("a connection").into();
-    let file: OwnedFd = std::fs::File::open("/dev/null").expect("a file").into();
+    let file: OwnedFd = fs::File::open("/dev/null").expect("a file").into();
     let cases = [
         (datagrams, "descriptor 3 (odd) is neither a TCP nor a Unix stream socket"),
         (connected, "descriptor 3 (odd) does not listen"),
@@ -140,6 +152,35 @@ fn what_is_no_listening_stream_socket_is_named() {
         await_line(&daemon, why);
     }
     drop(socket);
+}
+
+/// A socket without a file has no mode that could keep anybody out, and a reload does not take its keys away.
+#[test]
+fn an_open_socket_for_administrators_has_keys_for_ever() {
+    let name = format!("hollerd-{:016x}", fastrand::u64(..));
+    let address = UnixAddr::from_abstract_name(&name).expect("a name");
+    let for_admin = UnixListener::bind_addr(&address).expect("a name of its own");
+    let both = || vec![listener("127.0.0.1:0").0.into(), for_admin.try_clone().unwrap().into()];
+    let mut without = start(both(), "web:admin", &[]);
+    await_line(&without, "SocketMode=0600");
+    assert_eq!(without.wait(PATIENCE).code(), Some(1));
+
+    let keys = TempFile::new("keys", format!("sha256:{}\n", "0".repeat(64)));
+    let config = TempFile::new("toml", format!("[admin]\nkeys_file = \"{}\"\n", keys.name()));
+    let daemon = start_with(both(), "web:admin", &[], &["--config", config.name()]);
+    await_listening(&daemon, 1);
+    let status = || {
+        let mut stream = UnixStream::connect_addr(&address).expect("a listener");
+        stream.write_all(b"GET /v1/rooms HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer[9..12].to_owned()
+    };
+    assert_eq!(status(), "401");
+    fs::write(config.path(), "").expect("our own file");
+    daemon.signal(Signal::HUP);
+    await_line(&daemon, "reloaded");
+    assert_eq!(status(), "401");
 }
 
 /// The environment is handed on to children, the sockets are not meant for them.
@@ -182,13 +223,21 @@ fn one_of_the_sockets_may_be_for_administrators() {
     let (socket, address) = listener("127.0.0.1:0");
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("adm-{:016x}.sock", fastrand::u64(..)));
     let for_admin = UnixListener::bind(&path).expect("a socket in the target directory");
-    let daemon = start(vec![socket.into(), for_admin.into()], "web:admin", &[]);
+    let both = || vec![socket.try_clone().unwrap().into(), for_admin.try_clone().unwrap().into()];
+    // Without keys its file has to be closed to others, which is not what a service manager makes it by default.
+    let set_mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("our own file");
+    set_mode(0o666);
+    let mut open = start(both(), "web:admin", &[]);
+    await_line(&open, "SocketMode=0600");
+    assert_eq!(open.wait(PATIENCE).code(), Some(1));
+    set_mode(0o660);
+    let daemon = start(both(), "web:admin", &[]);
     await_listening(&daemon, 1);
     let _yuan = enter(address, "yuan");
     let list = Client::connect_unix(&path).request("GET", "/v1/rooms", &[]);
     assert!(list.status == 200 && list.text().contains("\"name\":\"lobby\""), "{}", list.text());
     assert_eq!(Client::connect(address).request("GET", "/v1/rooms", &[]).status, 404);
-    std::fs::remove_file(path).expect("a file to remove");
+    fs::remove_file(path).expect("a file to remove");
     // A port needs keys, and one that other machines can reach is none for administrators.
     for (at, problem) in [("127.0.0.1:0", "keys_file"), ("0.0.0.0:0", "other machines")] {
         let mut daemon = start(vec![listener("127.0.0.1:0").0.into(), listener(at).0.into()], "web:admin", &[]);
