@@ -5,8 +5,9 @@
 //! starts the server anew. A few lines over a datagram socket do it, because the usual library blocks while the manager is
 //! busy, and knows no abstract addresses.
 
+use std::collections::VecDeque;
 use std::ffi::OsStr;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -17,6 +18,10 @@ use crate::time::Time;
 
 /// The status line changes at most this often.
 const STATUS_INTERVAL: Duration = Duration::from_secs(5);
+/// What the manager had no room for is tried again so soon.
+const RETRY_INTERVAL: Duration = Duration::from_millis(50);
+/// So many messages about our state may wait for room; the oldest of more are out of date.
+const OWED_MAX: usize = 8;
 /// What stopping may take beyond `shutdown.timeout`.
 const STOP_MARGIN: Duration = Duration::from_secs(5);
 
@@ -32,6 +37,9 @@ pub(super) struct Manager {
     /// When that may change.
     next_status: Time,
     reload_failed: bool,
+    /// What the manager must hear, in this order, and had no room for: it waits for a READY=1 until it gives us up.
+    owed: VecDeque<String>,
+    next_try: Time,
 }
 
 impl Manager {
@@ -60,12 +68,14 @@ impl Manager {
 
     /// Clients can connect, or what was to be reloaded is.
     pub(super) fn ready(&mut self, connections: usize, now: Time) {
-        self.show(connections, now, "READY=1\n");
+        self.tell(format!("READY=1\n{}", self.status(connections)), now);
+        self.shown = Some(connections);
+        self.next_status = now + STATUS_INTERVAL;
     }
 
     /// The configuration is being read anew; [`Manager::reloaded`] follows.
-    pub(super) fn reloading(&self) {
-        self.send(&format!("RELOADING=1\nMONOTONIC_USEC={}\n", monotonic_micros()));
+    pub(super) fn reloading(&mut self, now: Time) {
+        self.tell(format!("RELOADING=1\nMONOTONIC_USEC={}\n", monotonic_micros()), now);
     }
 
     pub(super) fn reloaded(&mut self, succeeded: bool, connections: usize, now: Time) {
@@ -74,9 +84,9 @@ impl Manager {
     }
 
     /// Everybody is being sent away, which takes up to `timeout`.
-    pub(super) fn stopping(&self, timeout: Duration) {
+    pub(super) fn stopping(&mut self, timeout: Duration, now: Time) {
         let extend = timeout.saturating_add(STOP_MARGIN).as_micros();
-        self.send(&format!("STOPPING=1\nEXTEND_TIMEOUT_USEC={extend}\n"));
+        self.tell(format!("STOPPING=1\nEXTEND_TIMEOUT_USEC={extend}\n"), now);
     }
 
     /// To be called in each turn of the loop.
@@ -87,38 +97,69 @@ impl Manager {
             // When the manager is busy there is time for another try.
             self.next_feed = now + if fed { interval } else { interval / 4 };
         }
-        if self.is_outdated(connections) && self.next_status <= now {
-            self.show(connections, now, "");
+        if self.next_try <= now {
+            self.pay(now);
+        }
+        // A status that is owed is an older one, and must not come later.
+        if self.owed.is_empty() && self.is_outdated(connections) && self.next_status <= now {
+            if self.send(&self.status(connections)) {
+                self.shown = Some(connections);
+            }
+            self.next_status = now + STATUS_INTERVAL;
         }
     }
 
     /// When there must be a turn even if nothing happens; never while nothing is to be said.
     pub(super) fn next_wake(&self, connections: usize) -> Option<Time> {
         let feed = self.feed_interval.map(|_| self.next_feed);
-        let status = self.is_outdated(connections).then_some(self.next_status);
-        feed.into_iter().chain(status).min()
+        let other = if self.owed.is_empty() {
+            self.is_outdated(connections).then_some(self.next_status)
+        } else {
+            Some(self.next_try)
+        };
+        feed.into_iter().chain(other).min()
     }
 
     fn is_outdated(&self, connections: usize) -> bool {
         self.socket.is_some() && self.shown != Some(connections)
     }
 
-    fn show(&mut self, connections: usize, now: Time, what: &str) {
+    fn status(&self, connections: usize) -> String {
         let failed = if self.reload_failed { "; the last reload failed, the log says why" } else { "" };
-        self.send(&format!("{what}STATUS={connections} connections{failed}\n"));
-        self.shown = Some(connections);
-        self.next_status = now + STATUS_INTERVAL;
+        format!("STATUS={connections} connections{failed}\n")
+    }
+
+    /// Says what must not be lost, behind all of that kind that was said before.
+    fn tell(&mut self, message: String, now: Time) {
+        if self.owed.len() == OWED_MAX {
+            self.owed.pop_front();
+        }
+        self.owed.push_back(message);
+        self.pay(now);
+    }
+
+    fn pay(&mut self, now: Time) {
+        while let Some(message) = self.owed.front() {
+            match self.try_send(message) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.next_try = now + RETRY_INTERVAL;
+                    return;
+                }
+                // Where nobody listens, trying again would be no use.
+                Ok(()) | Err(_) => drop(self.owed.pop_front()),
+            }
+        }
     }
 
     /// False if the manager did not take it.
     fn send(&self, message: &str) -> bool {
-        match self.socket.as_ref().map(|socket| socket.send(message.as_bytes())) {
-            Some(Err(error)) => {
-                log::debug!("the service manager does not listen: {error}");
-                false
-            }
-            Some(Ok(_)) | None => true,
-        }
+        self.try_send(message).is_ok()
+    }
+
+    fn try_send(&self, message: &str) -> io::Result<()> {
+        let Some(socket) = &self.socket else { return Ok(()) };
+        let sent = socket.send(message.as_bytes()).map(drop);
+        sent.inspect_err(|error| log::debug!("the service manager does not listen: {error}"))
     }
 }
 
@@ -165,9 +206,9 @@ mod tests {
         assert_eq!(heard(&socket), ["READY=1\nSTATUS=0 connections\n", "WATCHDOG=1\n"]);
         assert_eq!(manager.next_wake(0), Some(at(5000)));
         manager.turn(0, at(4999));
-        manager.reloading();
+        manager.reloading(at(60_000));
         manager.reloaded(true, 0, at(60_000));
-        manager.stopping(Duration::from_secs(1));
+        manager.stopping(Duration::from_secs(1), at(60_000));
         let said = heard(&socket).concat();
         assert!(!said.contains("WATCHDOG"), "a minute without a turn, and it is fed: {said}");
         manager.turn(0, at(60_000));
@@ -188,6 +229,38 @@ mod tests {
     }
 
     #[test]
+    fn what_the_manager_must_hear_waits_for_room_and_keeps_its_order() {
+        let (mut manager, socket) = pair(None);
+        while manager.send("STATUS=full\n") {}
+        manager.ready(0, at(0));
+        manager.reloading(at(10));
+        manager.reloaded(true, 3, at(20));
+        manager.stopping(Duration::from_secs(1), at(30));
+        assert_eq!(manager.next_wake(7), Some(at(80)));
+        manager.turn(7, at(80));
+        assert_eq!(manager.next_wake(7), Some(at(130)), "it is not tried again without a pause");
+        heard(&socket);
+        manager.turn(7, at(130));
+        let said = heard(&socket);
+        let firsts: Vec<_> = said.iter().filter_map(|message| message.lines().next()).collect();
+        assert_eq!(firsts, ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"]);
+        manager.turn(7, at(6000));
+        assert_eq!(heard(&socket), ["STATUS=7 connections\n"]);
+        assert_eq!(manager.next_wake(7), None);
+    }
+
+    #[test]
+    fn what_is_owed_is_bounded_and_nothing_is_owed_to_nobody() {
+        let (mut manager, socket) = pair(None);
+        while manager.send("STATUS=full\n") {}
+        (0..100).for_each(|_| manager.ready(0, at(0)));
+        assert_eq!(manager.owed.len(), OWED_MAX);
+        drop(socket);
+        manager.turn(0, at(50));
+        assert_eq!(manager.next_wake(0), None);
+    }
+
+    #[test]
     fn the_status_changes_only_with_the_connections_and_not_often() {
         let (mut manager, socket) = pair(None);
         manager.ready(0, at(0));
@@ -205,7 +278,7 @@ mod tests {
     #[test]
     fn a_reload_that_failed_is_in_the_status_until_one_succeeds() {
         let (mut manager, socket) = pair(None);
-        manager.reloading();
+        manager.reloading(at(0));
         manager.reloaded(false, 1, at(0));
         let said = heard(&socket);
         assert!(said[0].starts_with("RELOADING=1\nMONOTONIC_USEC="), "{said:?}");

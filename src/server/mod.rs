@@ -309,7 +309,7 @@ impl<A: Application> Server<A> {
     fn stop_accepting(&mut self, now: Now) {
         if !self.listeners.is_empty() {
             log::info!("shutting down: {} connections", self.engine.connections());
-            self.manager.stopping(self.config.shutdown.timeout);
+            self.manager.stopping(self.config.shutdown.timeout, now.time);
         }
         // Sockets that stay are served by the next process: it is a restart, as far as we can know.
         let ending = if self.listeners.are_inherited() { Ending::Restarting } else { Ending::ShuttingDown };

@@ -40,7 +40,7 @@ impl<A: Application> Server<A> {
             log::info!("SIGHUP while shutting down: nothing is read anew");
             return;
         }
-        self.manager.reloading();
+        self.manager.reloading(self.now.time);
         let outcome = load().and_then(|fresh| self.adopt(fresh));
         self.manager.reloaded(outcome.is_ok(), self.engine.connections(), self.now.time);
         for problem in outcome.as_ref().err().into_iter().flatten() {
