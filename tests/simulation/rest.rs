@@ -148,8 +148,10 @@ fn audit_departing(peer: Peer, place: &mut Place, plan: &Plan, now: Time) {
     if now >= account.accepted + longest(account.accepted, |limits| limits.admit_timeout) + LATE {
         account.ended.get_or_insert((now, account.bytes_read));
     }
+    // Its end may have been decided before it shows, and under the limits of that time.
     let begun = account.ended.map_or(now, |(ended, _)| ended);
-    if now > begun + longest(begun, |limits| limits.close_timeout + limits.discard_timeout) + 2 * LATE {
+    let patience = longest(account.accepted, |limits| limits.close_timeout + limits.discard_timeout);
+    if now > begun + patience + 2 * LATE {
         // The last bytes may have gone out in the very moment in which the time was up.
         let noticed = *account.lingering.get_or_insert(now);
         let late = now > noticed + longest(noticed, |limits| limits.discard_timeout) + 2 * LATE;
