@@ -198,6 +198,7 @@ async function refused() {
   const turn = timer = setTimeout(() => {}, 0);
   const [status, why, pause] = await probe();
   if (timer !== turn || socket) return;
+  timer = 0;
   if (status === 401) badToken(why);
   else if (status === 403 && /origin/.test(why)) stop(t("origin", why, location.origin));
   else if (status === 403) askToken(t("shut"));

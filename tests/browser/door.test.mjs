@@ -39,6 +39,29 @@ test("a token is asked for where there is none", async () => {
   await yuan.leave();
 });
 
+test("whoever is refused is left alone", async () => {
+  const daemon = await Daemon.start();
+  const yuan = await Person.open(address(daemon, token({ rooms: ["other"] })), { allow });
+  let sockets = 0;
+  yuan.page.on("websocket", () => { sockets += 1; });
+  const look = async () => {
+    const before = sockets;
+    await yuan.page.focus("#name");
+    await yuan.page.evaluate(() => { for (const type of ["focus", "online"]) dispatchEvent(new Event(type)); });
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    assert.equal(sockets, before, "it comes back without being asked");
+    assert.equal(await yuan.page.evaluate(() => document.activeElement.id), "name", "it takes the cursor away");
+  };
+  await enter(yuan, "yuan");
+  await yuan.reads(/Your token does not open this room/);
+  await look();
+  await enter(yuan, "yuan", "nonsense");
+  await yuan.reads(/The server did not take your token/);
+  await look();
+  assert.equal(sockets, 2);
+  await yuan.leave();
+});
+
 test("whoever comes with TLS talks with TLS", async () => {
   const daemon = await Daemon.secure();
   const url = `https://127.0.0.1:${daemon.port}/#token=${token()}`;
