@@ -168,7 +168,7 @@ function greet() {
 // What the README's table of close codes says about coming back.
 function closed(code, why) {
   if (code === 4401) badToken(why);
-  else if (code === 4403) askToken(t("shut"));
+  else if (code === 4403 && /token/.test(why)) askToken(t("shut"));
   else if (code === 4409) stop(t("elsewhere"));
   else if (code === 1001 || code === 1012) retry(t("restarting"), 0.5 + 4 * Math.random());
   else if (code === 1013 && /slow/.test(why)) retry(t("slow"));

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { createServer } from "node:http";
 import { once } from "node:events";
-import { Daemon, Relay, token, until } from "./daemon.mjs";
+import { ADMIN, Daemon, Relay, token, until } from "./daemon.mjs";
 import { closeBrowser, LOST, Person, REFUSED } from "./person.mjs";
 
 after(closeBrowser);
@@ -59,6 +59,27 @@ test("whoever is refused is left alone", async () => {
   await yuan.reads(/The server did not take your token/);
   await look();
   assert.equal(sockets, 2);
+  await yuan.leave();
+});
+
+test("who is sent away is told why, and asked for a token only where that helps", async () => {
+  const daemon = await Daemon.start(ADMIN);
+  const yuan = await Person.open(address(daemon, token()), { allow });
+  await yuan.join("yuan");
+  let sockets = 0;
+  yuan.page.on("websocket", () => { sockets += 1; });
+  await daemon.admin("DELETE", "/v1/rooms/lobby/users/yuan");
+  await yuan.reads(/The server closed the connection: removed by an administrator/);
+  assert.equal(await yuan.page.isVisible("#token"), false, "a token is of no use");
+  await yuan.page.evaluate(() => dispatchEvent(new Event("focus")));
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  assert.equal(sockets, 0, "it comes back without being asked");
+  await yuan.page.click("#again");
+  await yuan.connected();
+  // In the words of a room that a token does not open.
+  await daemon.admin("DELETE", "/v1/rooms/lobby/users/yuan?reason=your token does not open this room");
+  await yuan.reads(/Your token does not open this room/);
+  assert.equal(await yuan.page.isVisible("#token"), true);
   await yuan.leave();
 });
 
