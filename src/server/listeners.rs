@@ -54,10 +54,13 @@ impl Listeners {
         if all.is_empty() {
             return Err(StartError::NoListener);
         }
-        if tls.is_none() && all.iter().any(Listener::is_tls) {
-            return Err(StartError::NoCertificate);
-        }
-        Ok(Self { all, inherited: are_inherited, spare: Spare::new(), tls, exhausted: 0 })
+        let new = Self { all, inherited: are_inherited, spare: Spare::new(), tls, exhausted: 0 };
+        if new.tls.is_none() && new.speak_tls() { Err(StartError::NoCertificate) } else { Ok(new) }
+    }
+
+    /// True if there is something to serve with certificates.
+    pub(super) fn speak_tls(&self) -> bool {
+        self.all.iter().any(Listener::is_tls)
     }
 
     /// Connections that are accepted from now on get these.

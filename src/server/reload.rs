@@ -4,7 +4,7 @@
 //! what is wrong.
 
 use super::listener::SocketOptions;
-use super::{Server, TlsConfig, descriptors, journal};
+use super::{Server, StartError, TlsConfig, descriptors, journal};
 use crate::auth::AccessKeys;
 use crate::config::{Config, SETTINGS, Setting};
 use crate::engine::{Application, Gate, Settings};
@@ -55,6 +55,10 @@ impl<A: Application> Server<A> {
         let Fresh { config, gate, admin_keys, tls } = fresh;
         let limits = descriptors::settle_limits(&config.limits, self.admin.as_ref().map(|_| &config.admin))
             .map_err(|error| vec![error.to_string()])?;
+        let keeps_tls = tls.is_none() && self.listeners.speak_tls();
+        if keeps_tls && self.listeners.are_inherited() {
+            return Err(vec![StartError::NoCertificate.to_string()]);
+        }
         let options = SocketOptions::new(&config);
         let settings = Settings::new(&config, limits);
         log::set_max_level(journal::level_filter(config.log.level));
@@ -71,8 +75,10 @@ impl<A: Application> Server<A> {
         let (application, mut desk) = self.engine.application_mut(self.now);
         application.reconfigure(&mut desk, &config);
         let before = std::mem::replace(&mut self.config, config);
-        let (later, now): (Vec<_>, Vec<_>) =
-            changes(&before, &self.config).into_iter().partition(|setting| is_at_start(setting, &self.config));
+        let (later, now): (Vec<_>, Vec<_>) = changes(&before, &self.config).into_iter().partition(|setting| {
+            // Without a certificate the listener that is to go has the old one until the restart.
+            is_at_start(setting, &self.config) || (keeps_tls && setting.section() == "tls")
+        });
         match &now[..] {
             [] => log::info!("reloaded: keys were read anew, settings are the same"),
             changed => log::info!("reloaded: keys were read anew, these settings have changed: {}", labels(changed)),
@@ -84,6 +90,9 @@ impl<A: Application> Server<A> {
         self.config.listen = before.listen;
         self.config.sockets = before.sockets;
         self.config.log.time = before.log.time;
+        if keeps_tls {
+            self.config.tls = before.tls;
+        }
         self.config.admin.listen = before.admin.listen;
         self.config.admin.unix_mode = before.admin.unix_mode;
         if self.config.limits.send_buffer == 0 {

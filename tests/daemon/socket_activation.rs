@@ -260,6 +260,18 @@ fn a_socket_with_a_name_for_tls_speaks_it() {
     await_line(&daemon, &format!("listening on tls://{address}"));
     let mut client = tls::connect(address, &authority.trust(&TLS13, None));
     assert_eq!(client.upgrade("/ws", &[]).status, 101);
+    // A reload does not take its certificate away.
+    let (socket, address) = listener("127.0.0.1:0");
+    let config = TempFile::new("toml", own.settings());
+    let daemon = start_with(vec![socket.into()], "tls-web", &[], &["--config", config.name()]);
+    await_listening(&daemon, 1);
+    fs::write(config.path(), "[tls]\ncertificate = \"\"\nkey = \"\"\n").expect("our own file");
+    daemon.signal(Signal::HUP);
+    await_line(&daemon, "nothing was reloaded");
+    await_line(&daemon, "a tls:// listener needs [tls] certificate and key");
+    assert!(!daemon.stderr().contains("have changed"), "{}", daemon.stderr());
+    assert_eq!(tls::connect(address, &authority.trust(&TLS13, None)).upgrade("/ws", &[]).status, 101);
+
     let (socket, _) = listener("127.0.0.1:0");
     let mut without = start(vec![socket.into()], "tls", &[]);
     await_line(&without, "a tls:// listener needs [tls] certificate and key");

@@ -374,3 +374,17 @@ fn websocat_speaks_wss() {
     let answer = websocat.wait_with_output().unwrap();
     assert_eq!(String::from_utf8_lossy(&answer.stdout).trim_end(), "hello yuan", "{answer:?}");
 }
+
+/// The listener that goes at the next start serves on with what it has, and the log does not say otherwise.
+#[test]
+fn a_certificate_goes_with_its_listener_at_the_next_start() {
+    let authority = Authority::new();
+    let own = authority.certify("localhost");
+    let file = TempFile::new("toml", format!("listen = [\"tls://127.0.0.1:0\"]\n{}", own.settings()));
+    let daemon = Daemon::start(&["--auth", "none", "-c", file.name()]);
+    std::fs::write(file.path(), "listen = [\"127.0.0.1:0\"]\n").expect("our own file");
+    daemon.signal(Signal::HUP);
+    daemon.await_log("need a restart: listen, [tls] certificate, [tls] key");
+    assert!(!daemon.stderr().contains("these settings have changed: "), "{}", daemon.stderr());
+    enter(&daemon, &authority.trust(&TLS13, None), "yuan").close();
+}

@@ -35,7 +35,9 @@ impl Daemon {
     pub(crate) fn start_with(config: &str, env: &[(&str, &str)], args: &[&str]) -> Self {
         let mut args = args.to_vec();
         let listens = args.iter().filter(|arg| arg.starts_with("--listen")).count();
-        let elsewhere = config.lines().any(|line| line.trim_start().starts_with("listen"))
+        let own = args.iter().skip_while(|arg| **arg != "-c").nth(1).map(std::fs::read_to_string);
+        let own = own.and_then(Result::ok).unwrap_or_default();
+        let elsewhere = config.lines().chain(own.lines()).any(|line| line.trim_start().starts_with("listen"))
             || env.iter().any(|(name, _)| *name == "HOLLERD_LISTEN");
         if listens == 0 && !elsewhere {
             args.extend(["--listen", "127.0.0.1:0"]);
