@@ -125,6 +125,8 @@ pub struct Connection<D> {
     pub remote: Remote,
     /// It was asked for a sign of life at `pulse`, and has not given one.
     awaits_pong: bool,
+    /// A proxy has said that it names nobody, so what the request says about the client is the client's own word.
+    pub unnamed: bool,
     /// When it was accepted.
     pub accepted: Time,
     /// Bytes read.
@@ -170,6 +172,7 @@ impl<D> Connection<D> {
             counted: Counted::default(),
             remote,
             awaits_pong: false,
+            unnamed: false,
             accepted: now,
             received: 0,
             sent: 0,

@@ -19,6 +19,15 @@ pub enum Remote {
     Unix,
 }
 
+/// What the first bytes of a connection said about the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Introduced {
+    /// This is the client.
+    As(Remote),
+    /// A proxy speaks for itself, or does not know for whom (`LOCAL`, `UNKNOWN`).
+    AsNobody,
+}
+
 impl Remote {
     /// The address; `None` for a peer on a Unix socket.
     pub fn ip(self) -> Option<IpAddr> {

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 
-use super::remote::Remote;
+use super::remote::Introduced;
 use crate::wire::close::Ending;
 
 /// A non-blocking byte stream. A TCP socket is one; so is a TLS session over it, and so is a fake in a test.
@@ -18,7 +18,7 @@ pub trait Stream: Read + Write {
     fn shutdown_write(&mut self) -> io::Result<()>;
 
     /// Who the client is, told once, if the stream has learned that from its first bytes (a PROXY header).
-    fn learned(&mut self) -> Option<Remote> {
+    fn learned(&mut self) -> Option<Introduced> {
         None
     }
 

@@ -15,7 +15,7 @@ use super::{Application, Engine};
 use crate::config::ForwardedHeader;
 use crate::connection::Peer;
 use crate::connection::phase::Stage;
-use crate::connection::remote::Remote;
+use crate::connection::remote::{Introduced, Remote};
 use crate::connection::stream::Stream;
 use crate::rate::{Meter, Rate};
 use crate::wire::close::Ending;
@@ -60,12 +60,14 @@ impl<S: Stream, A: Application> Engine<S, A> {
     /// Looks who it is that a request comes from, if it comes through a proxy that is trusted. False if that client is
     /// over a limit and has been told so.
     pub(super) fn find_client(&mut self, peer: Peer, request: &Request<'_>) -> bool {
-        let Some(remote) = self.hub.get(peer).map(|connection| connection.remote) else { return false };
+        let Some(connection) = self.hub.get(peer) else { return false };
+        let (remote, unnamed) = (connection.remote, connection.unnamed);
         if !self.hub.trusts(remote) {
             return true;
         }
         let trusted = |ip| self.hub.trusts_address(Some(ip));
         let client = match self.hub.proxy.header {
+            _ if unnamed => None,
             ForwardedHeader::XForwardedFor => x_forwarded_for(request, trusted),
             ForwardedHeader::Forwarded => forwarded(request, trusted),
             ForwardedHeader::None => None,
@@ -75,12 +77,16 @@ impl<S: Stream, A: Application> Engine<S, A> {
     }
 
     /// The first bytes of a connection have told whose it is.
-    pub(super) fn meet(&mut self, peer: Peer, client: Remote) {
-        if self.hub.trusts(client) {
+    pub(super) fn meet(&mut self, peer: Peer, introduced: Introduced) {
+        match introduced {
             // Another proxy, which may say more in the request.
-            self.hub.set_remote(peer, client);
-        } else {
-            self.introduce(peer, client, false);
+            Introduced::As(client) if self.hub.trusts(client) => self.hub.set_remote(peer, client),
+            Introduced::As(client) => drop(self.introduce(peer, client, false)),
+            Introduced::AsNobody => {
+                if let Some(connection) = self.hub.get_mut(peer) {
+                    connection.unnamed = true;
+                }
+            }
         }
     }
 

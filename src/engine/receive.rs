@@ -82,9 +82,9 @@ impl<S: Stream, A: Application> Engine<S, A> {
         let Some(stream) = self.streams.get_mut(peer.index as usize).and_then(Option::as_mut) else { return 0 };
         let read = stream.read(buffer);
         if matches!(connection.phase, Phase::Handshake(_))
-            && let Some(client) = stream.learned()
+            && let Some(introduced) = stream.learned()
         {
-            self.meet(peer, client);
+            self.meet(peer, introduced);
         }
         let Some(stream) = self.streams.get(peer.index as usize).and_then(Option::as_ref) else { return 0 };
         let (holds_input, holds_output) = (stream.holds_input(), stream.holds_output());

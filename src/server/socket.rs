@@ -11,7 +11,7 @@ use mio::{Interest, Registry, Token};
 
 use super::proxied::{Introduction, take_introduction};
 use super::tls_stream::TlsStream;
-use crate::connection::remote::Remote;
+use crate::connection::remote::{Introduced, Remote};
 use crate::connection::stream::Stream;
 
 /// A socket with nothing on top of it.
@@ -208,7 +208,7 @@ impl Stream for Socket {
         }
     }
 
-    fn learned(&mut self) -> Option<Remote> {
+    fn learned(&mut self) -> Option<Introduced> {
         let Self::Proxied(proxied) = self else { return None };
         if !proxied.introduced {
             return None;
@@ -217,7 +217,7 @@ impl Stream for Socket {
         if let Some(socket) = proxied.socket.take() {
             *self = socket;
         }
-        client
+        Some(client.map_or(Introduced::AsNobody, Introduced::As))
     }
 
     fn holds_input(&self) -> bool {
