@@ -256,8 +256,9 @@ settings! {
         /// 1013, the same as by bytes.
         unread_age: Duration = secs(10), within(millis(1), hours(24));
 
-        /// Bytes waiting for one connection alone, such as greetings and errors. Pings, pongs and
-        /// closes always fit beside them.
+        /// Bytes of answers waiting for one connection alone, such as greetings and errors: with more
+        /// it is closed with 1013. As much again of private messages, beyond which whoever sends
+        /// them is refused. Pings, pongs and closes always fit beside them.
         outbox: usize = 64 * KIB, within(KIB, 64 * MIB);
 
         /// Bytes the kernel may hold for one connection (SO_SNDBUF). Left alone it takes megabytes
