@@ -11,6 +11,8 @@ use crate::wire::response::{Response, Status};
 /// What the engine cannot know of its own process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Process {
+    /// When it started, in seconds since 1970-01-01 UTC. Worked out anew from two clocks it would not be the same each time.
+    pub started: u64,
     /// Open file descriptors; `None` if they cannot be counted quickly.
     pub descriptors: Option<u64>,
     /// How many there may be; `None` for no limit.
@@ -48,8 +50,8 @@ pub(super) fn respond<S: Stream, A: Application>(
 fn about_process(to: &mut Exposition, process: &Process, now: Now) {
     let uptime = now.time.as_micros() / 1_000_000;
     to.info("hollerd_build", "What is running.", "version", env!("CARGO_PKG_VERSION"));
-    let start = now.unix().saturating_sub(uptime);
-    to.gauge("hollerd_start_time_seconds", "When the process started, in seconds since 1970-01-01 UTC.", start);
+    let help = "When the process started, in seconds since 1970-01-01 UTC.";
+    to.gauge("hollerd_start_time_seconds", help, process.started);
     to.gauge("hollerd_uptime_seconds", "How long it has been running.", uptime);
     if let Some(memory) = process.memory {
         to.gauge("hollerd_resident_memory_bytes", "Resident memory of the process.", memory);

@@ -8,6 +8,7 @@ use mio::event::Event;
 use mio::{Interest, Registry, Token};
 use slab::Slab;
 
+use super::clock::unix_now;
 use super::inherited::Inherited;
 use super::journal::Warnings;
 use super::listener::{Accepted, Listener, SocketOptions, USER_TIMEOUT_MAX, USER_TIMEOUT_MIN, refuse};
@@ -46,6 +47,8 @@ pub(super) struct Admin {
     busy: bool,
     /// Nobody is accepted until then.
     paused_until: Time,
+    /// See [`Process::started`].
+    started: u64,
     refused: u64,
     answers: BTreeMap<u16, u64>,
 }
@@ -91,6 +94,7 @@ impl Admin {
             woken: true,
             busy: false,
             paused_until: Time::START,
+            started: unix_now(),
             refused: 0,
             answers: BTreeMap::new(),
         }))
@@ -257,6 +261,7 @@ impl Admin {
 
     fn process(&self, connections: usize, exhausted: u64) -> Process {
         Process {
+            started: self.started,
             descriptors: process::open_descriptors(connections),
             descriptors_limit: process::descriptors_limit(),
             memory: process::resident_memory(),

@@ -246,7 +246,10 @@ fn the_numbers_agree_with_what_happened() {
 
 #[test]
 fn prometheus_may_choose_the_format() {
+    let before = unix_now();
     let admin = Administered::start("");
+    let started = admin.metric("hollerd_start_time_seconds");
+    assert!((before..=unix_now()).contains(&started), "{started}");
     let accept = ("Accept", "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5");
     let new = admin.connect().request("GET", "/metrics", &[BEARER, accept]);
     assert_eq!(new.header("Content-Type"), Some("application/openmetrics-text; version=1.0.0; charset=utf-8"));

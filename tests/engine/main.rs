@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hollerd::admin::{self, Process, Rules};
 use hollerd::engine::ClosedBy;
+use hollerd::time::{Now, Time};
 use hollerd::wire::close::Ending;
 use hollerd::wire::frame::Message;
 use hollerd::wire::request::{HeadLimits, Parsed, parse};
@@ -449,6 +450,24 @@ fn an_administrator_cannot_fill_a_room_beyond_its_limit() {
     assert_eq!(say(&mut w), 200, "what everybody has makes room");
     w.settle();
     assert_eq!(out(&wire).len(), 7 * (said + 1));
+}
+
+/// The fractions of a second of the two clocks that tell the time of day and the uptime have nothing to do with each other.
+#[test]
+fn the_start_time_is_the_same_whenever_it_is_asked_for() {
+    let mut w = World::new(App::default(), |_| {});
+    let head = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let Ok(Parsed::Complete { request, .. }) = parse(head, HeadLimits { bytes: 1024, headers: 8 }) else {
+        panic!("not a request");
+    };
+    let task = admin::judge(&request, &Rules { keys: None, tcp: true }, 1024, 0).unwrap();
+    let process = Process { started: 1_700_000_000, ..Process::default() };
+    for ms in [5300, 5600, 5900] {
+        let now = Now { time: Time::from_millis(ms), unix_ms: 1_700_000_000_300 + ms };
+        let response = admin::perform(&task, b"", &mut w.engine, &process, now).render();
+        let text = String::from_utf8_lossy(&response);
+        assert!(text.contains("\nhollerd_start_time_seconds 1700000000\n"), "{ms}: {text}");
+    }
 }
 
 #[test]
