@@ -53,6 +53,11 @@ impl Files {
     }
 }
 
+/// Whether a file is a copy that was made at the start, so that another one in its place changes nothing.
+pub(crate) fn is_credential(path: &Path) -> bool {
+    path.to_str().is_some_and(|path| path.starts_with(CREDENTIAL))
+}
+
 /// Where the file is.
 fn locate(path: &Path) -> Result<Cow<'_, Path>, Problems> {
     let directory = std::env::var_os("CREDENTIALS_DIRECTORY");

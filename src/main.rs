@@ -83,7 +83,18 @@ fn reload(serve: &Serve, doorkeeper: &mut Doorkeeper) -> Result<Fresh, Problems>
     let auth = doorkeeper.open(&config.auth, Files::Again)?;
     let tls = read_tls(&config, Files::Again)?;
     let admin_keys = admin_keys(&config, Files::Again)?;
+    name_credentials(&config);
     Ok(Fresh { gate: gate(&config, auth), config, tls, admin_keys })
+}
+
+/// Whoever has replaced the file behind a credential takes the line about keys that were read anew for its success.
+fn name_credentials(config: &Config) {
+    let (auth, tls) = (&config.auth, &config.tls);
+    let others = [&auth.keys_file, &config.admin.keys_file, &tls.certificate, &tls.key, &tls.client_ca];
+    let paths = auth.jwt_keys.iter().chain(others.into_iter().flatten());
+    for path in paths.filter(|path| files::is_credential(path)) {
+        log::info!("{} is as it was handed over at the start; restart to change it", path.display());
+    }
 }
 
 fn read_tls(config: &Config, files: Files) -> Result<Option<TlsConfig>, Problems> {

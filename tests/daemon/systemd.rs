@@ -153,7 +153,9 @@ fn keys_can_be_credentials() {
     let secret = TempFile::new("secret", "a secret that is long enough for HS256, at least 32 bytes");
     let (directory, name) = secret.name().rsplit_once('/').expect("a path with a folder");
     let config = format!("[auth]\njwt_keys = [\"credential:{name}\"]\n");
-    Daemon::start_with(&config, &[("CREDENTIALS_DIRECTORY", directory)], &[]);
+    let daemon = Daemon::start_with(&config, &[("CREDENTIALS_DIRECTORY", directory)], &[]);
+    daemon.signal(Signal::HUP);
+    daemon.await_log(&format!("credential:{name} is as it was handed over at the start; restart to change it"));
     let failed = Daemon::run(&config, &[], &["check"]);
     assert_eq!(failed.code, Some(1));
     assert!(failed.stderr.contains(&format!("LoadCredential={name}:FILE")), "{failed:?}");
