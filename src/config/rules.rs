@@ -10,9 +10,14 @@ use super::settings::Config;
 use super::value::quote;
 use crate::wire::path::is_room_name;
 
+/// Addresses to listen on. The server's tokens for the poll have room for twice as many.
+const LISTEN_MAX: usize = 256;
+
 /// A rule that a configuration breaks although each value is fine alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rule {
+    /// So many addresses are more than are listened on.
+    Listen(usize),
     /// This text can never equal an Origin header (RFC 6454 section 7).
     Origin(String),
     /// `auth.mode` is `keys`, but there is no file with keys.
@@ -54,6 +59,7 @@ impl Rule {
                 broken.push(rule);
             }
         };
+        claim(config.listen.len() > LISTEN_MAX, Self::Listen(config.listen.len()));
         claim(auth.mode == AuthMode::Keys && auth.keys_file.is_none(), Self::KeysFile);
         if let Some(address) = &config.admin.listen {
             let here = match address {
@@ -90,6 +96,7 @@ impl Rule {
     /// The settings the rule is about, section and key, the one to change first.
     pub(super) fn settings(&self) -> &'static [(&'static str, &'static str)] {
         match self {
+            Self::Listen(_) => &[("", "listen")],
             Self::Origin(_) => &[("", "allowed_origins")],
             Self::KeysFile => &[("auth", "mode"), ("auth", "keys_file")],
             Self::AdminListen(_) => &[("admin", "listen")],
@@ -113,6 +120,7 @@ impl Rule {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Listen(count) => write!(f, "listen has {count} addresses, and {LISTEN_MAX} at most are listened on"),
             Self::Origin(origin) => write!(
                 f,
                 "allowed_origins: {} is not an origin; write scheme://host or scheme://host:port \
@@ -138,8 +146,7 @@ impl fmt::Display for Rule {
             }
             Self::DefaultRoom(name) => write!(
                 f,
-                "[chat] default_room {} is not a room name; use 1 to 64 of A-Z a-z 0-9 . _ - \
-                 without a dot in front",
+                "[chat] default_room {} is not a room name; use 1 to 64 of A-Z a-z 0-9 . _ - without a dot in front",
                 quote(name)
             ),
             Self::PongTimeout => f.write_str(
@@ -164,8 +171,7 @@ impl fmt::Display for Rule {
             ),
             Self::RoomLog(room_log, unread) => write!(
                 f,
-                "[limits] room_log ({}) must be at least twice unread ({}); raise it or lower \
-                 unread",
+                "[limits] room_log ({}) must be at least twice unread ({}); raise it or lower unread",
                 show_size(*room_log),
                 show_size(*unread)
             ),
@@ -270,6 +276,7 @@ mod tests {
     fn each_rule_strikes_and_only_it() {
         type Change = fn(&mut Config);
         let table: &[(Change, Rule)] = &[
+            (|c| c.listen = vec!["127.0.0.1:0".parse().unwrap(); 257], Rule::Listen(257)),
             (|c| c.allowed_origins = vec!["x".into()], Rule::Origin("x".into())),
             (|c| c.auth.mode = AuthMode::Keys, Rule::KeysFile),
             (|c| c.admin.listen = "127.0.0.1:9090".parse().ok(), Rule::AdminKeys),
@@ -316,6 +323,7 @@ mod tests {
     fn what_a_rule_does_not_forbid() {
         type Change = fn(&mut Config);
         let table: &[Change] = &[
+            |c| c.listen = vec!["127.0.0.1:0".parse().unwrap(); 256],
             |c| (c.auth.mode, c.auth.keys_file) = (AuthMode::Keys, Some(PathBuf::from("keys"))),
             |c| c.auth.cookie = String::new(),
             |c| c.admin.listen = "unix:admin.sock".parse().ok(),

@@ -166,6 +166,12 @@ fn every_listener_has_a_real_port_and_serves() {
     }
 }
 
+#[test]
+fn nobody_means_to_listen_on_so_many_addresses() {
+    let addresses = vec!["\"127.0.0.1:0\""; 257].join(", ");
+    expect_refusal(&check(&format!("listen = [{addresses}]")), &["257 addresses", "256 at most"]);
+}
+
 fn enter(address: SocketAddr, name: usize) -> Client {
     let mut client = Client::open(address, "/ws", &[]);
     client.text(&name.to_string());
