@@ -8,10 +8,14 @@ const CONNECTION: u64 = 280;
 const DECODER: u64 = 5 * KIB;
 /// Control frames that wait for one connection.
 const CONTROL: u64 = 2 * KIB;
-/// A room in which everybody keeps up.
-const ROOM: u64 = 9 * KIB;
-/// The program itself, and one turn of its loop.
-const PROGRAM: u64 = 10 * MIB;
+/// The history of a room, which one connection can be sent once.
+const HISTORY: u64 = 64 * KIB;
+/// A room in which everybody keeps up, in two protocols, with its history and the ids of its messages.
+const ROOM: u64 = 100 * KIB;
+/// How many protocols a room has a log for.
+const LOGS: u64 = 2;
+/// The program itself, one turn of its loop, and the rooms in which nobody is.
+const PROGRAM: u64 = 26 * MIB;
 
 /// The limits that the formula names, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,13 +59,14 @@ impl Limits {
         count(load.connections) * CONNECTION
             + count(load.talkers) * self.busy()
             + count(load.rooms) * ROOM
-            + count(load.slow_rooms) * self.room_log
+            + count(load.slow_rooms) * LOGS * self.room_log
             + PROGRAM
     }
 
     /// What one connection takes that is in the middle of everything at once.
     fn busy(&self) -> u64 {
-        2 * self.message + DECODER + self.turn_read + self.outbox + self.message + CONTROL
+        // Answers and what others send to it alone have a bound each, and one message on top.
+        2 * self.message + DECODER + self.turn_read + 2 * (self.outbox + self.message) + HISTORY + CONTROL
     }
 }
 
@@ -115,10 +120,10 @@ mod tests {
         let formula = rest.split("\n\n").next().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
         let busy =
             format!("up to {} KiB for each that is in the middle", limits.busy().div_ceil(KIB).next_multiple_of(2));
-        for part in ["connections × 280 bytes", &busy, "rooms × 9 KiB, or 4 MiB", "about 10 MiB"] {
+        for part in ["connections × 280 bytes", &busy, "rooms × 100 KiB, or 8 MiB", "about 26 MiB"] {
             assert!(formula.contains(part), "{part} is not in: {formula}");
         }
         let load = Load { connections: 1_000, talkers: 1, rooms: 1, slow_rooms: 1 };
-        assert_eq!(limits.bound(load), 280_000 + limits.busy() + 9 * KIB + 14 * MIB);
+        assert_eq!(limits.bound(load), 280_000 + limits.busy() + 100 * KIB + 34 * MIB);
     }
 }
