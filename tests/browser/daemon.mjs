@@ -143,6 +143,8 @@ export class Relay {
       for (const socket of [client, server]) socket.on("error", end).on("close", end);
     });
     relay.#server.listen(0, "127.0.0.1");
+    // A test that fails does not close it, and must not wait for it either.
+    relay.#server.unref();
     await once(relay.#server, "listening");
     relay.port = relay.#server.address().port;
     return relay;
