@@ -102,7 +102,7 @@ test("what was under way when the server went away is for a person to decide", a
   await connectNow(alex);
   await alex.sees("not yet said");
   assert.deepEqual(await alex.texts(), ["heard", "once more", "not yet said"]);
-  assert.deepEqual(await yuan.waiting(), ["heard", "once more"]);
+  await until("the third is confirmed", async () => (await yuan.waiting()).join() === "heard,once more");
   assert.match(await yuan.page.textContent("#pending .failed .mark"), /This may not have been heard\. .*Send again.*Discard/);
   await yuan.page.click('#pending .failed:has-text("heard") >> text=Discard');
   await yuan.page.click('#pending .failed:has-text("once more") >> text=Send again');
