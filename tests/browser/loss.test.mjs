@@ -68,6 +68,7 @@ test("the server is killed in the middle of everything", async () => {
   }
   await yuan.say("the end");
   await alex.sees("the end");
+  await until("the end is confirmed", async () => !(await yuan.waiting()).includes("the end"));
   // Each is either confirmed, or the person is asked what to do about it; never both, never neither.
   const doubtful = await yuan.page.$$eval("#pending .failed .text", (items) => items.map((item) => item.textContent));
   assert.deepEqual(await yuan.waiting(), doubtful, "everything else is confirmed");
@@ -181,6 +182,7 @@ test("a reload with unconfirmed messages says them once", async () => {
   await alex.join("alex");
   await yuan.say("twice is once");
   await alex.sees("twice is once");
+  await until("the first is confirmed", async () => (await yuan.waiting()).length === 0);
   relay.mute();
   await yuan.say("twice is once");
   await yuan.say("and this");
