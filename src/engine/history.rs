@@ -150,7 +150,7 @@ impl Rooms {
     /// Forgets what is too old of a room's history. How long it is kept, and how many bytes are left of it.
     pub(super) fn trim_history(&mut self, room: u32, now: Time) -> Option<(Duration, u64)> {
         let history = self.history?;
-        let audience = self.get(room)?.audiences.get(history.encoding.index()).copied().flatten()?;
+        let audience = self.audience_of(room, history.encoding)?;
         self.release_log(audience, now);
         Some((history.retention.age, self.audience(audience)?.log.memory()))
     }
@@ -162,7 +162,7 @@ impl Rooms {
 
     /// The log of what is kept of a room's history.
     pub(super) fn history_log(&self, room: u32) -> Option<&Log> {
-        let audience = self.get(room)?.audiences.get(self.history?.encoding.index()).copied().flatten()?;
+        let audience = self.audience_of(room, self.history?.encoding)?;
         self.audience(audience).map(|audience| &audience.log)
     }
 }

@@ -93,6 +93,11 @@ impl Rooms {
         self.rooms.iter().map(|(key, room)| (RoomId(as_key(key)), room))
     }
 
+    /// The key of a room's audience for an encoding, if there is one.
+    pub(super) fn audience_of(&self, room: u32, encoding: Encoding) -> Option<u32> {
+        self.get(room)?.audiences.get(encoding.index()).copied().flatten()
+    }
+
     /// The epoch of each room.
     pub(super) fn epochs(&self) -> impl ExactSizeIterator<Item = u64> {
         self.rooms.iter().map(|(_, room)| room.epoch)
@@ -115,7 +120,7 @@ impl Rooms {
 
     /// What is kept of an encoding.
     pub(super) fn retention(&self, encoding: Encoding) -> Retention {
-        self.history.filter(|history| history.encoding == encoding).map_or(Retention::NONE, |history| history.retention)
+        if self.keeps(encoding) { self.history_retention() } else { Retention::NONE }
     }
 
     /// Gives `member` a seat in the room called `name`, which is made if need be.
@@ -152,13 +157,13 @@ impl Rooms {
 
     /// True if somebody in a room hears what is said in this encoding.
     pub(super) fn is_heard(&self, room: u32, encoding: Encoding) -> bool {
-        let audience = self.get(room).and_then(|room| room.audiences.get(encoding.index()).copied().flatten());
-        audience.and_then(|audience| self.audience(audience)).is_some_and(|audience| audience.hearing > 0)
+        let audience = self.audience_of(room, encoding).and_then(|audience| self.audience(audience));
+        audience.is_some_and(|audience| audience.hearing > 0)
     }
 
     /// The audience of `encoding` in a room, if anybody reads it now or may ask for it later.
     pub(super) fn readers(&mut self, room: u32, encoding: Encoding) -> Option<u32> {
-        let audience = self.get(room)?.audiences.get(encoding.index()).copied().flatten();
+        let audience = self.audience_of(room, encoding);
         if audience.is_some() {
             return audience;
         }
