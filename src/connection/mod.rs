@@ -246,9 +246,8 @@ impl<D> Connection<D> {
         if waiting > 0 && waiting.saturating_add(payload.len()) > most {
             return false;
         }
-        let mut frame = Vec::with_capacity(frame::HEADER_MAX + payload.len());
-        frame::append(&mut frame, opcode, payload);
-        self.outbox.get_or_insert_default().push_offered(&frame, after, now);
+        let outbox = self.outbox.get_or_insert_default();
+        outbox.push_offered(after, now, |bytes| frame::append(bytes, opcode, payload));
         true
     }
 

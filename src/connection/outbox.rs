@@ -76,9 +76,9 @@ impl Outbox {
         self.add(after, now, false, |bytes| frame::append(bytes, opcode, payload));
     }
 
-    /// Adds whole frames as they are, which do not count as what the peer asked for and did not take.
-    pub fn push_offered(&mut self, frames: &[u8], after: u64, now: Time) {
-        self.add(after, now, true, |bytes| bytes.extend_from_slice(frames));
+    /// Adds the whole frames that `write` appends, which do not count as what the peer asked for and did not take.
+    pub fn push_offered(&mut self, after: u64, now: Time, write: impl FnOnce(&mut Vec<u8>)) {
+        self.add(after, now, true, write);
     }
 
     /// Adds bytes as they are.

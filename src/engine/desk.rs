@@ -134,21 +134,22 @@ impl<'a, D> Desk<'a, D> {
     pub fn replay(&mut self, peer: Peer, number: u64, last: Message<'_>) {
         let hub = &mut *self.hub;
         let now = hub.now.time;
-        let Some(room) = hub.get(peer).and_then(|connection| hub.rooms.room_at(connection.seat)) else { return };
-        hub.rooms.trim_history(room.0, now);
+        let Some(connection) = hub.connections.get_mut(peer.index as usize).filter(|other| other.peer == peer) else {
+            return;
+        };
+        let Some(room) = hub.rooms.room_at(connection.seat) else { return };
         let Some(log) = hub.rooms.history_log(room.0) else { return };
-        let mut bytes = Vec::new();
-        let mut position = log.position_after(number);
-        while position < log.end() {
-            let run = log.run(position);
-            bytes.extend_from_slice(run);
-            position += run.len().max(1) as u64;
-        }
-        frame::append(&mut bytes, last.opcode(), last.payload());
-        let Some(connection) = hub.connections.get_mut(peer.index as usize) else { return };
         // The history has a limit of its own, and who has not been sent this yet is not heard.
         let after = hub.rooms.log(connection.seat).end();
-        connection.outbox.get_or_insert_default().push_offered(&bytes, after, now);
+        connection.outbox.get_or_insert_default().push_offered(after, now, |bytes| {
+            let mut position = log.position_after(number);
+            while position < log.end() {
+                let run = log.run(position);
+                bytes.extend_from_slice(run);
+                position += run.len().max(1) as u64;
+            }
+            frame::append(bytes, last.opcode(), last.payload());
+        });
         hub.counters.deliveries += 1;
         hub.queue_flush(peer);
     }
