@@ -159,7 +159,8 @@ impl Chat {
         to: &str,
         text: &str,
     ) -> Result<(), NotTold> {
-        let nobody = || NotTold::Nobody(printable(to, SHOWN_MAX).into_owned());
+        let shown = || printable(to, SHOWN_MAX).into_owned();
+        let nobody = || NotTold::Nobody(shown());
         let receiver = desk.room(peer).and_then(|room| self.holder(desk, room, to)).ok_or_else(nobody)?;
         let name = desk.data(peer).and_then(Member::name).ok_or_else(nobody)?;
         self.line.clear();
@@ -168,11 +169,7 @@ impl Chat {
         } else {
             self.line.extend([name, PRIVATE_MARK, ": ", text]);
         }
-        if desk.offer(receiver, Message::Text(&self.line)) {
-            Ok(())
-        } else {
-            Err(NotTold::Busy(printable(to, SHOWN_MAX).into_owned()))
-        }
+        if desk.offer(receiver, Message::Text(&self.line)) { Ok(()) } else { Err(NotTold::Busy(shown())) }
     }
 
     /// Tells those in a room who want to know. A crowd is not told: each name would go to each other.

@@ -47,17 +47,13 @@ impl Chat {
                 Request::Say { id, .. } | Request::Direct { id, .. } | Request::Who { id } | Request::Rename { id, .. },
                 false,
             ) => {
-                self.refuse(desk, peer, Code::NotNamed, "send name or resume first", id.as_deref());
+                self.refuse_nameless(desk, peer, id.as_deref());
             }
             (Request::Say { text, id }, true) => self.say_numbered(desk, peer, &text, id.as_deref()),
             (Request::Direct { to, text, id }, true) => self.direct(desk, peer, &to, &text, id.as_deref()),
             (Request::Who { id }, true) => self.tell_users(desk, peer, id.as_deref()),
             (Request::Rename { name, id }, true) => match self.rename(desk, peer, name.trim()) {
-                Ok(()) => {
-                    if let Some(id) = id {
-                        self.answer(desk, peer, &Object::Ack { id: &id, sequence: None, duplicate: false });
-                    }
-                }
+                Ok(()) => self.confirm(desk, peer, id.as_deref()),
                 Err(problem) => self.refuse_name(desk, peer, &problem, id.as_deref()),
             },
         }
@@ -159,10 +155,9 @@ impl Chat {
     }
 
     fn direct(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, to: &str, text: &str, id: Option<&str>) {
-        match (self.say_to(desk, peer, to, text), id) {
-            (Ok(()), Some(id)) => self.answer(desk, peer, &Object::Ack { id, sequence: None, duplicate: false }),
-            (Ok(()), None) => {}
-            (Err(problem), id) => {
+        match self.say_to(desk, peer, to, text) {
+            Ok(()) => self.confirm(desk, peer, id),
+            Err(problem) => {
                 let code = if matches!(problem, NotTold::Busy(_)) { Code::Busy } else { Code::NoSuchUser };
                 self.refuse(desk, peer, code, &problem.text(), id);
             }
@@ -186,9 +181,16 @@ impl Chat {
         object
     }
 
-    /// A binary message from somebody who has no name yet.
-    pub(super) fn refuse_binary(&mut self, desk: &mut Desk<'_, Member>, peer: Peer) {
-        self.refuse(desk, peer, Code::NotNamed, "send name or resume first", None);
+    /// What was asked has been done, and is nothing that has a number: whoever gave it an id is told.
+    fn confirm(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, id: Option<&str>) {
+        if let Some(id) = id {
+            self.answer(desk, peer, &Object::Ack { id, sequence: None, duplicate: false });
+        }
+    }
+
+    /// Something was said before the name.
+    pub(super) fn refuse_nameless(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, id: Option<&str>) {
+        self.refuse(desk, peer, Code::NotNamed, "send name or resume first", id);
     }
 
     fn refuse_name(&mut self, desk: &mut Desk<'_, Member>, peer: Peer, problem: &NotNamed, id: Option<&str>) {

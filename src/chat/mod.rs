@@ -102,7 +102,7 @@ impl Chat {
         match (self.binary, desk.data(peer)) {
             (BinaryPolicy::Refuse, _) => desk.end(peer, Ending::BinaryRefused),
             (BinaryPolicy::Relay, Some(Member::Named { .. })) => desk.relay_others(peer, Message::Binary(bytes)),
-            (BinaryPolicy::Relay, _) if desk.encoding(peer) == Some(JSON) => self.refuse_binary(desk, peer),
+            (BinaryPolicy::Relay, _) if desk.encoding(peer) == Some(JSON) => self.refuse_nameless(desk, peer, None),
             (BinaryPolicy::Relay, _) => desk.send(peer, Message::Text("error: send your name first, as text")),
         }
     }
