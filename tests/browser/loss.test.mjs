@@ -9,15 +9,22 @@ after(Daemon.endAll);
 
 const address = (port, claims) => `http://127.0.0.1:${port}/#token=${token(claims)}`;
 const open = (port, options) => Person.open(address(port), { allow: [LOST], ...options });
+/** Yuan and Alex, who have come in by these ports. */
+const couple = async (...ports) => {
+  const people = [];
+  for (const port of ports) people.push(await open(port));
+  const [yuan, alex] = people;
+  await yuan.join("yuan");
+  await alex.join("alex");
+  return people;
+};
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const numbered = (who, count, first = 1) => Array.from({ length: count }, (_, index) => `${who} ${first + index}`);
 const connectNow = (person) => person.page.evaluate(() => { if (!$("trouble").hidden) $("again").click(); });
 
 test("the server is killed and started again while nobody speaks", async () => {
   const daemon = await Daemon.start();
-  const [yuan, alex] = [await open(daemon.port), await open(daemon.port)];
-  await yuan.join("yuan");
-  await alex.join("alex");
+  const [yuan, alex] = await couple(daemon.port, daemon.port);
   for (const text of numbered("yuan", 5)) await yuan.say(text);
   await alex.sees("yuan 5");
   await until("all are confirmed", async () => (await yuan.waiting()).length === 0);
@@ -49,9 +56,7 @@ test("the server is killed and started again while nobody speaks", async () => {
 
 test("the server is killed in the middle of everything", async () => {
   const daemon = await Daemon.start("[limits]\nmessages_per_second = 0");
-  const [yuan, alex] = [await open(daemon.port), await open(daemon.port)];
-  await yuan.join("yuan");
-  await alex.join("alex");
+  const [yuan, alex] = await couple(daemon.port, daemon.port);
   const said = [];
   for (let round = 0; round < 4; round += 1) {
     const killed = pause(50 + 80 * round).then(() => daemon.end());
@@ -89,9 +94,7 @@ test("the server is killed in the middle of everything", async () => {
 test("what was under way when the server went away is for a person to decide", async () => {
   const daemon = await Daemon.start();
   const relay = await Relay.start(daemon);
-  const [yuan, alex] = [await open(relay.port), await open(daemon.port)];
-  await yuan.join("yuan");
-  await alex.join("alex");
+  const [yuan, alex] = await couple(relay.port, daemon.port);
   relay.mute();
   for (const text of ["heard", "once more"]) {
     await yuan.say(text);
@@ -117,9 +120,7 @@ test("what was under way when the server went away is for a person to decide", a
 test("only connections break, at any point", async () => {
   const daemon = await Daemon.start("[limits]\nmessages_per_second = 0");
   const relay = await Relay.start(daemon);
-  const [yuan, alex] = [await open(relay.port), await open(daemon.port)];
-  await yuan.join("yuan");
-  await alex.join("alex");
+  const [yuan, alex] = await couple(relay.port, daemon.port);
   const [count, rounds] = [15, 8];
   for (let round = 0; round < rounds; round += 1) {
     // Every second time the answers are lost, although what was said has been heard.
@@ -154,9 +155,7 @@ test("only connections break, at any point", async () => {
 test("what is said behind a change of name that nobody confirms is heard once", async () => {
   const daemon = await Daemon.start();
   const relay = await Relay.start(daemon);
-  const [yuan, alex] = [await open(relay.port), await open(daemon.port)];
-  await yuan.join("yuan");
-  await alex.join("alex");
+  const [yuan, alex] = await couple(relay.port, daemon.port);
   relay.mute();
   await yuan.say("/name Yüan");
   await yuan.say("once");
@@ -177,9 +176,7 @@ test("what is said behind a change of name that nobody confirms is heard once", 
 test("a reload with unconfirmed messages says them once", async () => {
   const daemon = await Daemon.start();
   const relay = await Relay.start(daemon);
-  const [yuan, alex] = [await open(relay.port), await open(daemon.port)];
-  await yuan.join("yuan");
-  await alex.join("alex");
+  const [yuan, alex] = await couple(relay.port, daemon.port);
   await yuan.say("twice is once");
   await alex.sees("twice is once");
   await until("the first is confirmed", async () => (await yuan.waiting()).length === 0);
@@ -204,9 +201,7 @@ test("a reload with unconfirmed messages says them once", async () => {
 test("a gap is said in words", async () => {
   const daemon = await Daemon.start("[history]\nmessages = 3\n[limits]\nmessages_per_second = 0");
   const relay = await Relay.start(daemon);
-  const [yuan, alex] = [await open(relay.port), await open(daemon.port)];
-  await yuan.join("yuan");
-  await alex.join("alex");
+  const [yuan, alex] = await couple(relay.port, daemon.port);
   await alex.say("alex 0");
   await yuan.sees("alex 0");
   relay.swallow();
